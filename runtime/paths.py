@@ -1,0 +1,114 @@
+"""Where things lie: the run directory (sockets, locks), the state directory (what must survive), and the files that ship.
+
+Both directories are private to one user. One that somebody else owns, or that others may enter, is refused rather than
+repaired: whoever could enter it could already have put a socket there.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import ClassVar
+
+from protocol.errors import SageError
+
+SOCKET_PATH_LIMIT = 107
+"""Bytes in a unix socket's path: sun_path holds 108 and ends in NUL."""
+
+
+class PathError(SageError):
+    """A directory or file of ours is missing, unsafe or impossible."""
+
+    code: ClassVar[str] = "path"
+
+
+def run_dir() -> Path:
+    """The private directory of sockets and locks: $SAGE_RUN_DIR, else $XDG_RUNTIME_DIR/sage, else /tmp/sage-UID."""
+    if chosen := os.environ.get("SAGE_RUN_DIR"):
+        return private_directory(Path(chosen))
+    if session := os.environ.get("XDG_RUNTIME_DIR"):
+        return private_directory(Path(session) / "sage")
+    return private_directory(Path(f"/tmp/sage-{os.getuid()}"))  # noqa: S108 - ownership and mode are checked
+
+
+def state_dir() -> Path:
+    """The private directory of what must survive: $SAGE_STATE_DIR, else $XDG_STATE_HOME/sage, else ~/.local/state/sage."""
+    if chosen := os.environ.get("SAGE_STATE_DIR"):
+        return private_directory(Path(chosen))
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return private_directory(Path(base) / "sage")
+
+
+def shipped(relative: str) -> Path:
+    """A file that ships with the install, such as `configs/levels.yaml`. PathError if this install lacks it."""
+    path = Path(__file__).resolve().parent.parent / relative
+    if not path.exists():
+        raise PathError(f"this install lacks {relative}", place=str(path), remedy="install sage-runtime again")
+    return path
+
+
+def private_directory(path: Path) -> Path:
+    """`path`, absolute, made with mode 0700 if missing. PathError unless it is ours and closed to others."""
+    path = path.expanduser().absolute()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        link, target = path.lstat(), path.stat()
+    except OSError as error:
+        raise PathError(
+            f"cannot make this directory: {error.strerror}",
+            place=str(path),
+            remedy="name another one in SAGE_RUN_DIR or SAGE_STATE_DIR",
+        ) from error
+    if not stat.S_ISDIR(target.st_mode):
+        raise PathError("is not a directory", place=str(path), remedy="move it away")
+    if {link.st_uid, target.st_uid} != {os.getuid()}:
+        owner = next(uid for uid in (link.st_uid, target.st_uid) if uid != os.getuid())
+        raise PathError(
+            f"belongs to user {owner}, not to us ({os.getuid()})",
+            place=str(path),
+            remedy="name a directory of your own in SAGE_RUN_DIR or SAGE_STATE_DIR",
+        )
+    if stat.S_IMODE(target.st_mode) & 0o077:
+        raise PathError(
+            f"is open to others (mode {stat.S_IMODE(target.st_mode):04o})",
+            place=str(path),
+            remedy=f"chmod 700 {path}",
+        )
+    return path
+
+
+def socket_path(directory: Path, name: str) -> Path:
+    """The path of unix socket `name` in `directory`. PathError if it exceeds what the kernel takes (107 bytes)."""
+    path = directory / name
+    length = len(os.fsencode(path))
+    if length > SOCKET_PATH_LIMIT:
+        raise PathError(
+            f"is {length} bytes long, a socket's path may have {SOCKET_PATH_LIMIT}",
+            place=str(path),
+            remedy="name a shorter directory in SAGE_RUN_DIR",
+        )
+    return path
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Replace `path` by `data`: a reader, or a crash at any moment, sees the old bytes or the new, never a mixture."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    """Make a rename inside `path` durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
