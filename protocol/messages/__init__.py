@@ -1,0 +1,1 @@
+"""What travels, by subject. Added fields have defaults; a changed meaning is a new name."""

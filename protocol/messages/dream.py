@@ -1,0 +1,96 @@
+"""What is kept to learn from, and what came of learning."""
+
+from __future__ import annotations
+
+import msgspec
+
+from protocol.messages.context import Snarc
+from protocol.messages.model import ChatMessage
+
+
+class Keep(msgspec.Struct, frozen=True, kw_only=True):
+    """Offer an exchange for later learning. Idempotent by `exchange`."""
+
+    exchange: str
+    session: str
+    messages: list[ChatMessage]
+    """The conversation up to the question."""
+    answer: str
+    level: str
+    version: str
+    context: str
+    cluster: int = -1
+    snarc: Snarc = Snarc()
+    score: float | None = None
+    verifier: str = ""
+    confidence: float = 0.0
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    exchange: str
+    kept: bool
+    why: str = ""
+    examples: int = 0
+    """How many the store holds now."""
+
+
+class StartDream(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for a dream now."""
+
+    reason: str = "asked"
+
+
+class DreamProgress(msgspec.Struct, frozen=True, kw_only=True):
+    dream: str
+    stage: str
+    """`collect`, `teach`, `train`, `validate`, `promote`."""
+    done: int
+    total: int
+    loss: float | None = None
+    rate: float = 0.0
+    """Units per second."""
+    remaining_s: float | None = None
+
+
+class SkillResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Held-out result of one stratum before and after."""
+
+    name: str
+    questions: int
+    before: float
+    after: float
+
+
+class DreamCompleted(msgspec.Struct, frozen=True, kw_only=True):
+    dream: str
+    level: str
+    promoted: bool
+    why: str
+    examples: int = 0
+    results: list[SkillResult] = []
+    p_value: float | None = None
+    """Exact one-sided McNemar on the target stratum."""
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    interrupted: bool = False
+
+
+class AdapterCurrent(msgspec.Struct, frozen=True, kw_only=True):
+    """Which learned weights a level should answer with; empty digest: none, the base model."""
+
+    level: str
+    digest: str = ""
+    path: str = ""
+    base_version: str = ""
+    dream: str = ""
+
+
+class DreamStatusRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask what the consolidator holds and does."""
+
+
+class DreamStatus(msgspec.Struct, frozen=True, kw_only=True):
+    examples: int
+    dreaming: bool
+    last: DreamCompleted | None = None
+    adapters: list[AdapterCurrent] = []

@@ -1,0 +1,88 @@
+"""Calls to a model worker. The caller always sends the full context; the worker computes only what is new."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
+    role: str
+    """`system`, `user` or `assistant`."""
+    content: str
+
+
+class Generate(msgspec.Struct, frozen=True, kw_only=True):
+    messages: list[ChatMessage] = []
+    ids: list[int] = []
+    """Token ids instead of messages, for callers that tokenise themselves."""
+    session: str = ""
+    """Conversation whose attention state is kept; empty keeps none."""
+    max_new_tokens: int = 0
+    """0: as the level's configuration says."""
+    temperature: float = 0.0
+    """0 is greedy."""
+    top_p: float = 1.0
+    top_k: int = 0
+    seed: int | None = None
+    stop: list[str] = []
+    """Texts before which the answer ends."""
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of the answer: the text that became certain with this token (it may be empty inside a character)."""
+
+    text: str
+    id: int
+    index: int
+    logprob: float
+
+
+class Generated(msgspec.Struct, frozen=True, kw_only=True):
+    text: str
+    ids: list[int]
+    stop_reason: str
+    """`stop`, `length`, `cancelled` or `deadline`."""
+    tokens_reused: int
+    tokens_computed: int
+    tokens_generated: int
+    confidence: float
+    """0..1, see `nodes.model_worker.generation`."""
+    level: str
+    model: str
+    version: str
+    """Fingerprint of the weights and what else decides the answer."""
+    seconds: dict[str, float]
+    """Stage → seconds: queue, load, tokenize, prefill, decode."""
+    cpu_s: float = 0.0
+    """Processor seconds spent on this answer."""
+    diverged_at: int | None = None
+    """Index of the first token id that differed from the kept state, where there was one."""
+    diverged_message: int | None = None
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """Have the model loaded."""
+
+
+class Unload(msgspec.Struct, frozen=True, kw_only=True):
+    """Free the model's memory; the next request loads it again."""
+
+
+class InfoRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask what the worker holds."""
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    level: str
+    model: str
+    version: str
+    loaded: bool
+    device: str = ""
+    dtype: str = ""
+    parameters: int = 0
+    weight_bytes: int = 0
+    state_bytes: int = 0
+    sessions: int = 0
+    load_s: float = 0.0
+    context_limit: int = 0
+    """Tokens."""
