@@ -1,4 +1,4 @@
-"""Where things lie: the run directory (sockets, locks), the state directory (what must survive), and the files that ship.
+"""Where things lie: the run directory (sockets, locks), the state directory (what must survive), and files that ship.
 
 Both directories are private to one user. One that somebody else owns, or that others may enter, is refused rather than
 repaired: whoever could enter it could already have put a socket there.
@@ -7,18 +7,11 @@ repaired: whoever could enter it could already have put a socket there.
 import os
 import stat
 from pathlib import Path
-from typing import ClassVar
 
-from protocol.errors import SageError
+from protocol.errors import ConfigError, NotPermitted
 
 SOCKET_PATH_LIMIT = 107
 """Bytes in a unix socket's path: sun_path holds 108 and ends in NUL."""
-
-
-class PathError(SageError):
-    """A directory or file of ours is missing, unsafe or impossible."""
-
-    code: ClassVar[str] = "path"
 
 
 def run_dir() -> Path:
@@ -31,7 +24,7 @@ def run_dir() -> Path:
 
 
 def state_dir() -> Path:
-    """The private directory of what must survive: $SAGE_STATE_DIR, else $XDG_STATE_HOME/sage, else ~/.local/state/sage."""
+    """The private directory of what survives: $SAGE_STATE_DIR, else $XDG_STATE_HOME/sage, else ~/.local/state/sage."""
     if chosen := os.environ.get("SAGE_STATE_DIR"):
         return private_directory(Path(chosen))
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
@@ -39,36 +32,36 @@ def state_dir() -> Path:
 
 
 def shipped(relative: str) -> Path:
-    """A file that ships with the install, such as `configs/levels.yaml`. PathError if this install lacks it."""
+    """A file that ships with the install, such as `configs/levels.yaml`. ConfigError if this install lacks it."""
     path = Path(__file__).resolve().parent.parent / relative
     if not path.exists():
-        raise PathError(f"this install lacks {relative}", place=str(path), remedy="install sage-runtime again")
+        raise ConfigError(f"this install lacks {relative}", place=str(path), remedy="install sage-runtime again")
     return path
 
 
 def private_directory(path: Path) -> Path:
-    """`path`, absolute, made with mode 0700 if missing. PathError unless it is ours and closed to others."""
+    """`path`, absolute, made with mode 0700 if missing. NotPermitted unless it is ours and closed to others."""
     path = path.expanduser().absolute()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         link, target = path.lstat(), path.stat()
     except OSError as error:
-        raise PathError(
+        raise ConfigError(
             f"cannot make this directory: {error.strerror}",
             place=str(path),
             remedy="name another one in SAGE_RUN_DIR or SAGE_STATE_DIR",
         ) from error
     if not stat.S_ISDIR(target.st_mode):
-        raise PathError("is not a directory", place=str(path), remedy="move it away")
+        raise ConfigError("is not a directory", place=str(path), remedy="move it away")
     if {link.st_uid, target.st_uid} != {os.getuid()}:
         owner = next(uid for uid in (link.st_uid, target.st_uid) if uid != os.getuid())
-        raise PathError(
+        raise NotPermitted(
             f"belongs to user {owner}, not to us ({os.getuid()})",
             place=str(path),
             remedy="name a directory of your own in SAGE_RUN_DIR or SAGE_STATE_DIR",
         )
     if stat.S_IMODE(target.st_mode) & 0o077:
-        raise PathError(
+        raise NotPermitted(
             f"is open to others (mode {stat.S_IMODE(target.st_mode):04o})",
             place=str(path),
             remedy=f"chmod 700 {path}",
@@ -77,11 +70,11 @@ def private_directory(path: Path) -> Path:
 
 
 def socket_path(directory: Path, name: str) -> Path:
-    """The path of unix socket `name` in `directory`. PathError if it exceeds what the kernel takes (107 bytes)."""
+    """The path of unix socket `name` in `directory`. ConfigError if it exceeds what the kernel takes (107 bytes)."""
     path = directory / name
     length = len(os.fsencode(path))
     if length > SOCKET_PATH_LIMIT:
-        raise PathError(
+        raise ConfigError(
             f"is {length} bytes long, a socket's path may have {SOCKET_PATH_LIMIT}",
             place=str(path),
             remedy="name a shorter directory in SAGE_RUN_DIR",
