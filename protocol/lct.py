@@ -1,0 +1,47 @@
+"""Linked context tokens: records of who somebody is, in the form of Web4."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    kind: str
+    """`host`, `node`, `user`, `model` or `adapter`."""
+    name: str
+
+
+class Attestation(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody's signed statement about the subject."""
+
+    by: str
+    """LCT id of whoever signs."""
+    statement: str
+    wall_ns: int
+    signature: bytes
+    """Ed25519 over the canonical encoding of (subject id, statement, wall_ns)."""
+
+
+class Lct(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    subject: Subject
+    binding: bytes
+    """Raw Ed25519 public key, 32 bytes."""
+    created_ns: int
+    policy: dict[str, str] = {}
+    lineage: list[str] = []
+    """LCT ids it came from."""
+    attestations: list[Attestation] = []
+    revoked_ns: int | None = None
+
+
+def lct_id(kind: str, name: str, binding: bytes) -> str:
+    """`lct:<kind>:<name>:<first 16 hexadecimal digits of the key's SHA-256>`."""
+    import hashlib
+
+    return f"lct:{kind}:{name}:{hashlib.sha256(binding).hexdigest()[:16]}"
+
+
+def statement_bytes(subject_id: str, statement: str, wall_ns: int) -> bytes:
+    """What an attestation signs."""
+    return msgspec.msgpack.encode([subject_id, statement, wall_ns])
