@@ -31,9 +31,9 @@ class Mismatch(Exception):
     It never leaves `runtime.config`, which turns it into a ConfigError.
     """
 
-    def __init__(self, message: str, line: int) -> None:
+    def __init__(self, message: str, item: Item) -> None:
         super().__init__(message)
-        self.line = line
+        self.item = item
         self.path: tuple[str | int, ...] = ()
 
 
@@ -75,17 +75,17 @@ def _struct(item: Item, type_: type[msgspec.Struct]) -> Any:
     for key, part in item.value.items():
         if key not in fields and key != tag_field:
             known = suggest(key, fields) or f"; known here: {', '.join(fields)}"
-            raise _inside(key, Mismatch(f"no such key{known}", part.line))
+            raise _inside(key, Mismatch(f"no such key{known}", part))
     values: dict[str, Any] = {}
     for key, field in fields.items():
         if key in item.value:
             values[field.name] = _member(item.value[key], field.type, key)
         elif field.required:
-            raise Mismatch(f"the key {key!r} is missing", item.line)
+            raise Mismatch(f"the key {key!r} is missing", item)
     try:
         return type_(**values)
     except (ValueError, TypeError) as error:  # a __post_init__ that checks how fields go together
-        raise Mismatch(str(error), item.line) from error
+        raise Mismatch(str(error), item) from error
 
 
 @cache
@@ -113,18 +113,19 @@ def _collection(item: Item, kind: Any, parameters: tuple[Any, ...]) -> Any:
             _refuse(item, "a list")
         if kind is tuple and parameters and parameters[-1] is not Ellipsis:
             if len(item.value) != len(parameters):
-                raise Mismatch(f"{len(item.value)} values, {len(parameters)} were expected", item.line)
+                raise Mismatch(f"{len(item.value)} values, {len(parameters)} were expected", item)
             return tuple(_member(part, of, i) for i, (part, of) in enumerate(zip(item.value, parameters, strict=True)))
         of = parameters[0] if parameters else Any
         return kind(_member(part, of, i) for i, part in enumerate(item.value))
-    return _by_msgspec(item.plain(), kind, item.line)
+    return _by_msgspec(item.plain(), kind, item)
 
 
 def _mapping(item: Item, key_type: Any, value_type: Any) -> dict[Any, Any]:
     if not isinstance(item.value, dict):
         _refuse(item, "a mapping")
     return {
-        _member(Item(key, part.line), key_type, key): _member(part, value_type, key) for key, part in item.value.items()
+        _member(Item(key, part.line, part.file), key_type, key): _member(part, value_type, key)
+        for key, part in item.value.items()
     }
 
 
@@ -134,7 +135,7 @@ def _annotated(item: Item, type_: Any) -> Any:
         if isinstance(note, msgspec.Meta) and note.extra and "unit" in note.extra:
             return _quantity(item, note.extra["unit"])
     value = convert_item(item, base)
-    return _by_msgspec(value, type_, item.line) if any(isinstance(note, msgspec.Meta) for note in notes) else value
+    return _by_msgspec(value, type_, item) if any(isinstance(note, msgspec.Meta) for note in notes) else value
 
 
 def _quantity(item: Item, unit: str) -> Any:
@@ -144,7 +145,7 @@ def _quantity(item: Item, unit: str) -> Any:
     try:
         return parse(item.value)
     except ValueError as error:
-        raise Mismatch(f"{shorten(item.value)}: {error}", item.line) from error
+        raise Mismatch(f"{shorten(item.value)}: {error}", item) from error
 
 
 def _choice(item: Item, options: dict[Any, Any]) -> Any:
@@ -155,7 +156,7 @@ def _choice(item: Item, options: dict[Any, Any]) -> Any:
                 return meant
     shown = show(item)
     listed = ", ".join(str(option) for option in options)
-    raise Mismatch(f"{shown} is not one of {listed}{suggest(value, options)}", item.line)
+    raise Mismatch(f"{shown} is not one of {listed}{suggest(value, options)}", item)
 
 
 def _union(item: Item, members: tuple[Any, ...]) -> Any:
@@ -176,7 +177,7 @@ def _union(item: Item, members: tuple[Any, ...]) -> Any:
     deepest = max(refusals, key=lambda refusal: len(refusal.path))
     if deepest.path or len(refusals) == 1:
         raise deepest
-    raise Mismatch(" or ".join(dict.fromkeys(str(refusal) for refusal in refusals)), item.line)
+    raise Mismatch(" or ".join(dict.fromkeys(str(refusal) for refusal in refusals)), item)
 
 
 def _tagged(item: Item, candidates: list[Any]) -> Any:
@@ -186,7 +187,7 @@ def _tagged(item: Item, candidates: list[Any]) -> Any:
     if field is None or not isinstance(item.value, dict):
         return None
     if field not in item.value:
-        raise Mismatch(f"the key {field!r} is missing: one of {', '.join(map(str, configs))}", item.line)
+        raise Mismatch(f"the key {field!r} is missing: one of {', '.join(map(str, configs))}", item)
     try:
         return _choice(item.value[field], configs)
     except Mismatch as error:
@@ -202,12 +203,12 @@ def _scalar(item: Item, type_: Any) -> Any:
     return value
 
 
-def _by_msgspec(value: Any, type_: Any, line: int) -> Any:
+def _by_msgspec(value: Any, type_: Any, item: Item) -> Any:
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
         expected = str(error).split(" - at ")[0].replace("`", "").lower()
-        raise Mismatch(f"{shorten(str(value))}: {expected}", line) from error
+        raise Mismatch(f"{shorten(str(value))}: {expected}", item) from error
 
 
 def _refuse(item: Item, expected: str) -> NoReturn:
@@ -216,7 +217,7 @@ def _refuse(item: Item, expected: str) -> NoReturn:
         hint = "; put it in quotes"
     if expected == _WORD_FOR[bool] and str(item.value).lower() in ("yes", "on", "no", "off"):
         hint = f"; did you mean {str(str(item.value).lower() in ('yes', 'on')).lower()}?"
-    raise Mismatch(f"{show(item)} is not {expected}{hint}", item.line)
+    raise Mismatch(f"{show(item)} is not {expected}{hint}", item)
 
 
 def show(item: Item) -> str:

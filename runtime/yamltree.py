@@ -26,10 +26,15 @@ _WORDS: dict[str, Scalar] = {"": None, "~": None, "null": None, "true": True, "f
 
 
 class Item(Struct, frozen=True):
-    """One value of the tree and the line it begins on (1-based; 0 when it came from no file)."""
+    """One value of the tree, the file it stands in, and the line it begins on (1-based; 0 if it is no real file)."""
 
     value: "Scalar | list[Item] | dict[str, Item]"
     line: int = 0
+    file: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
 
     def plain(self) -> Any:
         """The value without lines."""
@@ -49,13 +54,13 @@ class YamlError(Exception):
         self.message = message
 
 
-def read(data: bytes) -> Item:
-    """The tree of one YAML document. YamlError for anything else, whatever the bytes."""
+def read(data: bytes, file: str) -> Item:
+    """The tree of one YAML document, called `file`. YamlError for anything else, whatever the bytes."""
     import yaml
 
     text = _text(data)
     try:
-        events = _Events(yaml.parse(text, Loader=yaml.SafeLoader))
+        events = _Events(yaml.parse(text, Loader=yaml.SafeLoader), file)
         item = events.document()
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -69,16 +74,16 @@ def read(data: bytes) -> Item:
     return item
 
 
-def grow(value: Any, line: int = 0) -> Item:
-    """A tree from plain values, as JSON gives them. ValueError for values that no file could hold."""
+def grow(value: Any, source: str) -> Item:
+    """A tree from plain values, as JSON gives them; places name `source`. ValueError for what no file could hold."""
     if isinstance(value, dict):
         if wrong := next((key for key in value if not isinstance(key, str)), None):
             raise ValueError(f"key {wrong!r} is not a string")
-        return Item({key: grow(part, line) for key, part in value.items()}, line)
+        return Item({key: grow(part, source) for key, part in value.items()}, file=source)
     if isinstance(value, (list, tuple)):
-        return Item([grow(part, line) for part in value], line)
+        return Item([grow(part, source) for part in value], file=source)
     if value is None or isinstance(value, (str, bool, int, float)):
-        return Item(value, line)
+        return Item(value, file=source)
     raise ValueError(f"a {type(value).__name__} has no place in a configuration")
 
 
@@ -114,8 +119,9 @@ def _text(data: bytes) -> str:
 class _Events:
     """Builds items from YAML's events, depth bounded by MAX_DEPTH. PyYAML leaves its events untyped, hence Any."""
 
-    def __init__(self, events: Iterator[Any]) -> None:
+    def __init__(self, events: Iterator[Any], file: str) -> None:
         self._events = events
+        self._file = file
 
     def document(self) -> Item:
         import yaml
@@ -148,9 +154,9 @@ class _Events:
         if wrong := _UNUSABLE.search(event.value):
             raise YamlError(line, f"{shorten(event.value)}: U+{ord(wrong[0]):04X} is not allowed")
         if event.style is not None:  # quoted or a block: text as it stands
-            return Item(event.value, line)
+            return Item(event.value, line, self._file)
         try:
-            return Item(scalar(event.value), line)
+            return Item(scalar(event.value), line, self._file)
         except ValueError as error:
             raise YamlError(line, f"{shorten(event.value)}: {error}") from error
 
@@ -170,8 +176,8 @@ class _Events:
             value = self._item(next(self._events), depth + 1)
             lines[key.value] = key.line
             # The key's line: that is where a reader looks for `key: {…}`, also when the value begins further down.
-            items[key.value] = Item(value.value, key.line)
-        return Item(items, line)
+            items[key.value] = Item(value.value, key.line, self._file)
+        return Item(items, line, self._file)
 
     def _sequence(self, line: int, depth: int) -> Item:
         import yaml
@@ -179,7 +185,7 @@ class _Events:
         items: list[Item] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             items.append(self._item(event, depth + 1))
-        return Item(items, line)
+        return Item(items, line, self._file)
 
 
 def shorten(text: str, limit: int = 60) -> str:
