@@ -1,0 +1,318 @@
+"""Search of the whole state machine: what no example can show is shown of every case.
+
+One representative of each region of the inputs (`nodes.metabolic_controller.regions`) stands for all that lie in it, so
+the search is exact, not a sample.
+
+Two worlds are searched. In the *free* world every combination of inputs may follow any other: there it is asked
+whether crises get through, whether a sleeper is roused, and whether constant inputs come to rest. In the *living* world
+ATP moves only as the rates of the state and spending allow, quiet only grows until somebody stirs, and somebody who
+stirs is not quiet: there it is asked what can be reached, and from where it cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product
+
+import msgspec
+
+from nodes.metabolic_controller import energy
+from nodes.metabolic_controller.config import MetabolismConfig
+from nodes.metabolic_controller.machine import ASLEEP, Inputs, step
+from nodes.metabolic_controller.regions import grid, others
+from protocol.messages.metabolism import Metabolic
+
+STATES = tuple(Metabolic)
+LONGEST = 4
+"""Transitions that constant inputs may cause at most: crisis, wake, rest, dream, and no return."""
+
+PATIENCE_S = 48 * 3600.0
+"""How long regaining all energy may take."""
+
+TICK_S = 5.0
+
+_AWAKE_AND_ASLEEP = frozenset(STATES) - {Metabolic.CRISIS}
+
+
+class Violation(msgspec.Struct, frozen=True):
+    rule: str
+    """`unreachable`, `trap`, `deaf`, `restless`, `crisis-missed`, `crisis-endless` or `exhausted`."""
+    message: str
+    cases: int = 1
+    """How many cases violate it; the message tells the first."""
+
+
+class Exploration(msgspec.Struct, frozen=True, kw_only=True):
+    inputs: int
+    """Distinct inputs, one for each region."""
+    steps: int
+    """(state, elapsed, inputs) decided."""
+    configurations: int
+    """(state, elapsed, ATP, quiet) of the living world that were reached."""
+    transitions: frozenset[tuple[Metabolic, Metabolic]]
+    longest: int
+    """Most transitions that constant inputs cause."""
+    violations: tuple[Violation, ...]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where the machine stands: its state, and whether that has lasted its dwell time."""
+
+    state: Metabolic
+    settled: bool
+
+
+class Spot(msgspec.Struct, frozen=True):
+    """A configuration of the living world. `atp` and `quiet` are indices into the grid's values."""
+
+    place: Place
+    atp: int
+    quiet: int
+
+
+PLACES = tuple(Place(state, settled) for state in STATES for settled in (False, True))
+Decide = Callable[[Metabolic, Inputs, float, MetabolismConfig], Metabolic]
+
+
+def explore(config: MetabolismConfig, decide: Decide | None = None) -> Exploration:
+    """Search the machine that `config` makes. `decide` replaces the machine's step, to try a defective one."""
+    search = _Search(config, decide or _shipped)
+    free = (search.deaf(), search.crisis_missed(), search.crisis_endless(), search.restless())
+    violations = [*free, *search.living(), exhausted(config, search.decide)]
+    return Exploration(
+        inputs=len(search.inputs),
+        steps=len(search.inputs) * len(PLACES),
+        configurations=search.reached,
+        transitions=search.transitions,
+        longest=search.longest,
+        violations=tuple(violation for violation in violations if violation is not None),
+    )
+
+
+class _Search:
+    """The machine's whole table of decisions, and the questions asked of it."""
+
+    def __init__(self, config: MetabolismConfig, decide: Decide) -> None:
+        self.config = config
+        self.decide = decide
+        self.grid = grid(config)
+        self.others = tuple(others(self.grid))
+        self.inputs = tuple(
+            msgspec.structs.replace(other, atp=atp, quiet_s=quiet)
+            for atp, quiet, other in product(self.grid.atp, self.grid.quiet, self.others)
+        )
+        self.table = {place: [self._decided(place, inputs) for inputs in self.inputs] for place in PLACES}
+        self.transitions = frozenset(
+            (place.state, after) for place, row in self.table.items() for after in set(row) if after is not place.state
+        )
+        self.longest = 0
+        self.reached = 0
+
+    def _decided(self, place: Place, inputs: Inputs) -> Metabolic:
+        elapsed = self.config.dwell(place.state) if place.settled else 0.0
+        return self.decide(place.state, inputs, elapsed, self.config)
+
+    # The free world
+
+    def cases(self) -> Iterator[tuple[Place, Inputs, Metabolic]]:
+        for place, row in self.table.items():
+            for inputs, after in zip(self.inputs, row, strict=True):
+                yield place, inputs, after
+
+    def deaf(self) -> Violation | None:
+        loudest = self.grid.salience[-1]
+        return _first(
+            "deaf",
+            (
+                f"{_told(place, inputs)} leads to {after}, though somebody is there"
+                for place, inputs, after in self.cases()
+                if after in ASLEEP and (inputs.stirring or (place.state in ASLEEP and inputs.salience >= loudest))
+            ),
+        )
+
+    def crisis_missed(self) -> Violation | None:
+        return _first(
+            "crisis-missed",
+            (
+                f"{_told(place, inputs)} leads to {after}"
+                for place, inputs, after in self.cases()
+                if after is not Metabolic.CRISIS
+                and place.state is not Metabolic.CRISIS
+                and (inputs.errors >= self.config.crisis.enter_errors or inputs.request is Metabolic.CRISIS)
+            ),
+        )
+
+    def crisis_endless(self) -> Violation | None:
+        return _first(
+            "crisis-endless",
+            (
+                f"{_told(place, inputs)} stays, though its cause has ended"
+                for place, inputs, after in self.cases()
+                if place == Place(Metabolic.CRISIS, True)
+                and after is Metabolic.CRISIS
+                and inputs.errors < self.config.crisis.leave_errors
+                and inputs.request is not Metabolic.CRISIS
+            ),
+        )
+
+    def restless(self) -> Violation | None:
+        """Constant inputs end in one state, after at most `LONGEST` transitions."""
+        return _first("restless", self._restless_cases())
+
+    def _restless_cases(self) -> Iterator[str]:
+        for number, inputs in enumerate(self.inputs):
+            for place in PLACES:
+                path = self._path(place, number)
+                self.longest = max(self.longest, len(path) - 1)
+                if len(path) - 1 > LONGEST:
+                    yield f"{_told(place, inputs)}, held constant, leads through {' → '.join(path)} …"
+
+    def _path(self, place: Place, number: int) -> list[Metabolic]:
+        """States that follow while inputs `number` stay, cut off once it is longer than allowed."""
+        path = [place.state]
+        while len(path) <= LONGEST + 1:
+            after = self.table[place][number]
+            if after is not place.state:
+                path.append(after)
+                place = Place(after, False)
+            elif not place.settled:
+                place = Place(after, True)
+            else:
+                break
+        return path
+
+    # The living world
+
+    def living(self) -> Iterator[Violation]:
+        """What cannot be reached, with an operator and failures, and without either; and what cannot be left."""
+        start = Spot(Place(Metabolic.WAKE, False), self._full(), 0)
+        natural = [i for i, other in enumerate(self.others) if other.request is None and other.errors == 0]
+        everything = self._edges(range(len(self.others)))
+        by_nature = self._edges(natural)
+        reached = _closure([start], everything)
+        self.reached = len(reached)
+        reached_by_nature = {spot.place.state for spot in _closure([start], by_nature)}
+        for state in STATES:
+            if state not in {spot.place.state for spot in reached}:
+                yield Violation("unreachable", f"{state} is never reached from a full {Metabolic.WAKE}")
+            elif state in _AWAKE_AND_ASLEEP and state not in reached_by_nature:
+                yield Violation("unreachable", f"{state} is never reached without an operator or a crisis")
+            elif state in _AWAKE_AND_ASLEEP:
+                yield from self._trapped(state, reached, by_nature)
+
+    def _trapped(self, target: Metabolic, spots: set[Spot], edges: dict[Spot, set[Spot]]) -> Iterator[Violation]:
+        """Spots from which `target` cannot be reached again."""
+        backwards: dict[Spot, set[Spot]] = {}
+        for spot, followers in edges.items():
+            for follower in followers:
+                backwards.setdefault(follower, set()).add(spot)
+        free = _closure([spot for spot in edges if spot.place.state is target], backwards)
+        caught = (f"{target} cannot be reached from {self._at(spot)}" for spot in spots if spot not in free)
+        if violation := _first("trap", caught):
+            yield violation
+
+    def _edges(self, others: Iterable[int]) -> dict[Spot, set[Spot]]:
+        """Where each configuration may go when the world does any of `others`."""
+        chosen = tuple(others)
+        calm = tuple(other for other in chosen if not self.others[other].stirring)
+        spots = [
+            Spot(place, atp, quiet) for place in PLACES for atp in range(self._full() + 1) for quiet in self._quiets()
+        ]
+        return {spot: self._followers(spot, calm if spot.quiet else chosen) for spot in spots}
+
+    def _followers(self, spot: Spot, others: tuple[int, ...]) -> set[Spot]:
+        row = self.table[spot.place]
+        first = (spot.atp * len(self.grid.quiet) + spot.quiet) * len(self.others)
+        places = {
+            Place(after, False) if after is not spot.place.state else Place(after, settled)
+            for after in {row[first + other] for other in others}
+            for settled in (spot.place.settled, True)
+        }
+        quiets = {0, spot.quiet, min(spot.quiet + 1, len(self.grid.quiet) - 1)}
+        return {Spot(*after) for after in product(places, self._atp_after(spot), quiets)}
+
+    def _atp_after(self, spot: Spot) -> set[int]:
+        """Regions of ATP that may follow: as the rates of the state lead, and down where it also spends."""
+        net = self.config.energy.rates[spot.place.state].net
+        after = {spot.atp}
+        if net > 0:
+            after.add(min(spot.atp + 1, self._full()))
+        if net < 0 or spot.place.state is not Metabolic.REST:
+            after.add(max(spot.atp - 1, 0))
+        return after
+
+    def _full(self) -> int:
+        """The region of ATP in which a full account lies."""
+        return max(i for i, atp in enumerate(self.grid.atp) if atp <= self.config.energy.capacity)
+
+    def _quiets(self) -> range:
+        return range(len(self.grid.quiet))
+
+    def _at(self, spot: Spot) -> str:
+        settled = "settled" if spot.place.settled else "just begun"
+        return (
+            f"{spot.place.state} ({settled}) at {self.grid.atp[spot.atp]:g} ATP "
+            f"after {self.grid.quiet[spot.quiet]:g} s of quiet"
+        )
+
+
+def exhausted(config: MetabolismConfig, decide: Decide) -> Violation | None:
+    """Left alone at the deepest overdraft, every state must lead back to a full account."""
+    empty = energy.Account(opening=-energy.micro(config.energy.overdraft))
+    return _first(
+        "exhausted",
+        (
+            f"left alone in {state} with {-config.energy.overdraft:g} ATP, the account is never full again"
+            for state in STATES
+            if not _recovers(state, empty, config, decide)
+        ),
+    )
+
+
+def _recovers(state: Metabolic, account: energy.Account, config: MetabolismConfig, decide: Decide) -> bool:
+    now_s, since_s = 0.0, 0.0
+    while now_s < PATIENCE_S:
+        now_s += TICK_S
+        account = energy.elapse(account, state, now_s, config.energy)
+        if account.atp >= config.energy.capacity:
+            return True
+        after = decide(state, Inputs(atp=account.atp, quiet_s=now_s), now_s - since_s, config)
+        if after is not state:
+            state, since_s = after, now_s
+    return False
+
+
+def _closure(starts: Iterable[Spot], edges: dict[Spot, set[Spot]]) -> set[Spot]:
+    """All that can be reached from `starts`, themselves among it."""
+    reached, open_ = set(starts), list(starts)
+    while open_:
+        fresh = edges.get(open_.pop(), set()) - reached
+        reached |= fresh
+        open_.extend(fresh)
+    return reached
+
+
+def _first(rule: str, cases: Iterable[str]) -> Violation | None:
+    """The first of `cases` and how many there are; None where there is none."""
+    message, count = "", 0
+    for count, case in enumerate(cases, 1):  # noqa: B007 - the count is used after the loop
+        message = message or case
+    return Violation(rule, message, count) if count else None
+
+
+def _shipped(state: Metabolic, inputs: Inputs, elapsed_s: float, config: MetabolismConfig) -> Metabolic:
+    return step(state, inputs, elapsed_s, config).state
+
+
+def _told(place: Place, inputs: Inputs) -> str:
+    parts = [
+        f"{place.state} ({'settled' if place.settled else 'just begun'}) at {inputs.atp:g} ATP",
+        f"salience {inputs.salience:g}",
+        f"quiet {inputs.quiet_s:g} s",
+        f"{inputs.errors} errors",
+        f"{inputs.lessons} lessons",
+    ]
+    parts += [f"{inputs.waiting} waiting"] if inputs.waiting else []
+    parts += ["speech"] if inputs.speech else []
+    parts += [f"asked for {inputs.request}"] if inputs.request else []
+    return ", ".join(parts)

@@ -1,0 +1,105 @@
+"""What was heard lately, and what it amounts to now: events fold into `Senses`, `read` makes the machine's inputs.
+
+Values only; the clock time of each event is an argument, in seconds of one monotonic clock.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from nodes.metabolic_controller.config import MetabolismConfig, SensesConfig
+from nodes.metabolic_controller.machine import ASLEEP, Inputs
+from protocol.messages.metabolism import Metabolic
+
+ERRORS_KEPT = 256
+"""More failures than any threshold asks for."""
+
+
+class Wish(msgspec.Struct, frozen=True):
+    state: Metabolic
+    since_s: float
+
+
+class Senses(msgspec.Struct, frozen=True, kw_only=True):
+    stirred_s: float
+    """When anything last stirred."""
+    salience: float = 0.0
+    salience_s: float = 0.0
+    """When `salience` was sensed; it fades from then on."""
+    speaking_s: float | None = None
+    """Since when somebody speaks."""
+    waiting: dict[str, float] = {}
+    """Exchange → since when somebody waits for it."""
+    errors: tuple[float, ...] = ()
+    """When exchanges failed, oldest first."""
+    wish: Wish | None = None
+    lessons: int = 0
+
+
+def speech(senses: Senses, speaking: bool, now_s: float) -> Senses:
+    return msgspec.structs.replace(senses, stirred_s=now_s, speaking_s=now_s if speaking else None)
+
+
+def started(senses: Senses, exchange: str, now_s: float) -> Senses:
+    return msgspec.structs.replace(senses, stirred_s=now_s, waiting={**senses.waiting, exchange: now_s})
+
+
+def completed(senses: Senses, exchange: str, failed: bool, now_s: float) -> Senses:
+    waiting = {known: since for known, since in senses.waiting.items() if known != exchange}
+    errors = (*senses.errors, now_s)[-ERRORS_KEPT:] if failed else senses.errors
+    return msgspec.structs.replace(senses, stirred_s=now_s, waiting=waiting, errors=errors)
+
+
+def noticed(senses: Senses, salience: float, now_s: float, config: SensesConfig) -> Senses:
+    """Something of this salience happened. What is more salient still than it stays so."""
+    now = max(salience, faded(senses, now_s, config))
+    return msgspec.structs.replace(senses, stirred_s=now_s, salience=now, salience_s=now_s)
+
+
+def wished(senses: Senses, state: Metabolic, now_s: float) -> Senses:
+    return msgspec.structs.replace(senses, wish=Wish(state, now_s))
+
+
+def learned(senses: Senses, lessons: int) -> Senses:
+    return msgspec.structs.replace(senses, lessons=lessons)
+
+
+def faded(senses: Senses, now_s: float, config: SensesConfig) -> float:
+    """The salience that is left of what was sensed."""
+    age = max(0.0, now_s - senses.salience_s)
+    return float(senses.salience * 0.5 ** (age / max(config.salience_half_life, 1e-3)))
+
+
+def forget(senses: Senses, now_s: float, config: MetabolismConfig) -> Senses:
+    """Drop what is too old to count: whoever should have ended it has died or lost the message."""
+    limits = config.senses
+    speaking = senses.speaking_s
+    return msgspec.structs.replace(
+        senses,
+        speaking_s=speaking if speaking is not None and now_s - speaking < limits.speech_limit else None,
+        waiting={name: since for name, since in senses.waiting.items() if now_s - since < limits.exchange_limit},
+        errors=tuple(at for at in senses.errors if now_s - at < config.crisis.window),
+        wish=senses.wish if senses.wish and now_s - senses.wish.since_s < limits.request_hold else None,
+    )
+
+
+def release(senses: Senses, state: Metabolic) -> Senses:
+    """A wish for sleep ends when the whole was roused from it: it does not fall asleep again between two sentences."""
+    if senses.wish is None or senses.wish.state not in ASLEEP or state is senses.wish.state:
+        return senses
+    return msgspec.structs.replace(senses, wish=None)
+
+
+def read(senses: Senses, atp: float, now_s: float, config: MetabolismConfig) -> Inputs:
+    """What the machine senses now. Call `forget` first."""
+    busy = bool(senses.waiting) or senses.speaking_s is not None
+    return Inputs(
+        atp=atp,
+        salience=faded(senses, now_s, config.senses),
+        quiet_s=0.0 if busy else max(0.0, now_s - senses.stirred_s),
+        errors=len(senses.errors),
+        waiting=len(senses.waiting),
+        speech=senses.speaking_s is not None,
+        request=senses.wish.state if senses.wish else None,
+        lessons=senses.lessons,
+    )
