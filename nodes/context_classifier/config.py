@@ -1,0 +1,29 @@
+"""What `configs/context.yaml` says, typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from nodes.context_classifier.classify import Thresholds
+from nodes.context_classifier.memory import Limits
+from nodes.context_classifier.salience import Weights
+from runtime import config, paths
+from runtime.units import Duration
+
+
+class ContextConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    limits: Limits = Limits()
+    thresholds: Thresholds = Thresholds()
+    weights: Weights = Weights()
+    save_every: Duration = 30.0
+    """Seconds of learning that a crash may cost."""
+    scored: Annotated[int, msgspec.Meta(ge=1)] = 1024
+    """Finished exchanges whose score is remembered."""
+
+
+def load(path: str = "") -> ContextConfig:
+    """The configuration in the file at `path`, by default the one that ships."""
+    return config.load(Path(path) if path else paths.shipped("configs/context.yaml"), ContextConfig)
