@@ -1,0 +1,128 @@
+"""One level's model behind one call: full context in, only the new tokens computed, the answer streamed out.
+
+    engine = Engine(levels.load().by_name("sensory"))
+    engine.generate(Generate(messages=[ChatMessage(role="user", content="2 + 2?")], session="s1")).text
+
+Everything here is synchronous and belongs to one thread. Time comes in as a clock.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import torch
+
+from nodes.model_worker import loading
+from nodes.model_worker.errors import ModelMemory
+from nodes.model_worker.kv.sessions import Sessions
+from nodes.model_worker.levels import Level
+from nodes.model_worker.loading import LoadedModel
+from nodes.model_worker.turn import Stages, Turn
+from protocol.messages.model import Generate, Generated, ModelInfo, Token
+from runtime.clock import Clock
+
+
+class Engine:
+    """Loads when first asked, answers, keeps attention state per session, unloads when told."""
+
+    def __init__(self, level: Level, *, clock: Clock | None = None) -> None:
+        self.level = level
+        self._clock = clock or Clock()
+        self._learned: Path | None = None
+        self._model: LoadedModel | None = None
+        self._sessions = Sessions(layers=0, budget=0, bytes_per_token=0)
+        self._info = ModelInfo(level=level.name, model=level.model, version="", loaded=False)
+
+    @property
+    def loaded(self) -> bool:
+        return self._model is not None
+
+    def load(self) -> LoadedModel:
+        """The model, loaded now if it was not. Raises the errors of `loading.load`."""
+        if self._model is None:
+            stages = Stages(self._clock)
+            with stages.measure("load"):
+                self._model = loading.load(self.level, self._learned)
+            self._sessions = Sessions(self._model.layers, self.level.state, self._model.kv_bytes_per_token)
+            self._info = _info(self.level, self._model, stages.seconds["load"])
+        return self._model
+
+    def unload(self) -> None:
+        """Free the model and the attention state that only it can read. The next request loads it again."""
+        self._model = None
+        self._sessions.clear()
+        self._info = msgspec.structs.replace(self._info, loaded=False)
+        loading.free_memory()
+
+    def adopt(self, learned: Path | None) -> None:
+        """Answer from now on with the weights in this folder; None goes back to the level's own."""
+        if learned != self._learned:
+            self._learned = learned
+            self.unload()
+
+    def info(self) -> ModelInfo:
+        return msgspec.structs.replace(self._info, state_bytes=self._sessions.nbytes, sessions=len(self._sessions))
+
+    def stats(self) -> dict[str, float]:
+        """Of the attention state: sessions, bytes, hits, misses, and what was dropped and why."""
+        return self._sessions.stats()
+
+    def generate(
+        self,
+        request: Generate,
+        *,
+        on_token: Callable[[Token], None] = lambda _: None,
+        cancelled: Callable[[], bool] = lambda: False,
+        deadline: float | None = None,
+    ) -> Generated:
+        """Answer the request; `on_token` gets each token as it comes, and the texts of all of them are the answer.
+
+        `deadline` is a monotonic reading of the clock, in seconds. Cancel and deadline end the answer early, with what there is of it.
+        Raises BadRequest, ContextTooLong, ModelMemory, NoChatTemplate, and the errors of loading.
+        """
+        cpu_began = time.process_time()
+        stages = Stages(self._clock)
+
+        def interrupted() -> str:
+            if cancelled():
+                return "cancelled"
+            return "deadline" if deadline is not None and self._clock.mono_ns() >= deadline * 1e9 else ""
+
+        with stages.measure("load"):
+            model = self.load()
+        turn = Turn(self.level, model, request, interrupted, stages)
+        with _named_memory_error(self.level), self._sessions.use(request.session) as session:
+            generated = turn.answer(self._sessions, session, on_token)
+        return msgspec.structs.replace(generated, cpu_s=time.process_time() - cpu_began)
+
+
+@contextmanager
+def _named_memory_error(level: Level) -> Iterator[None]:
+    """On CUDA torch raises OutOfMemoryError when memory runs out, on a processor a RuntimeError that says so."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            raise ModelMemory(
+                f"memory ran out while answering: {error}",
+                place=f"level {level.name}",
+                remedy="send a shorter conversation, or lower `context` or `state` in the levels file",
+            ) from error
+        raise
+
+
+def _info(level: Level, model: LoadedModel, seconds: float) -> ModelInfo:
+    return ModelInfo(
+        level=level.name,
+        model=level.model,
+        version=model.version,
+        loaded=True,
+        device=model.device,
+        dtype=model.dtype,
+        parameters=model.parameters,
+        weight_bytes=model.weight_bytes,
+        load_s=seconds,
+        context_limit=model.context,
+    )

@@ -1,0 +1,43 @@
+"""What can be wrong with a model or with what is asked of it. They travel to the caller by their code.
+
+SageError
+└── ModelError
+    ├── ModelMissing        no such folder, or nothing of that name in the local hub cache
+    ├── ModelIncomplete     the folder lacks a file that loading needs
+    ├── ModelUnfit          it is there and cannot serve: not causal, not full attention, not on this device
+    ├── ModelMemory         it does not fit into memory
+    ├── ContextTooLong      more tokens than the level or the model can take
+    └── NoChatTemplate      messages were sent to a model that has no template for them
+"""
+
+from protocol.errors import SageError
+
+
+class ModelError(SageError):
+    code = "model"
+
+
+class ModelMissing(ModelError):
+    code = "model.missing"
+
+
+class ModelIncomplete(ModelError):
+    code = "model.incomplete"
+
+
+class ModelUnfit(ModelError):
+    code = "model.unfit"
+
+
+class ModelMemory(ModelError):
+    code = "model.memory"
+
+
+class ContextTooLong(ModelError):
+    """`detail` has `limit` and `tokens`."""
+
+    code = "model.context_too_long"
+
+
+class NoChatTemplate(ModelError):
+    code = "model.no_chat_template"

@@ -1,0 +1,113 @@
+"""Prefill and decode over a model's forward pass. The state goes in matched, and comes out holding what was computed.
+
+Cancel and deadline are looked at before every prefill chunk and after every token, never inside a forward pass.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nodes.model_worker.kv.state import AttentionState
+from nodes.model_worker.sampling import Sampler
+from nodes.model_worker.text import TextStream
+
+Interrupted = Callable[[], str]
+"""Why generation must end now (`cancelled`, `deadline`), or ""."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One generated token."""
+
+    id: int
+    logprob: float
+    """Natural log of its probability under the model."""
+    margin: float
+    """Difference of the two largest logits."""
+    text: str
+    """What became certain with it; the texts of all steps together are the answer."""
+    stop: str = ""
+    """Why this is the last step: `stop`, `length`, `cancelled` or `deadline`."""
+
+
+def prefill(
+    model: Any, state: AttentionState, ids: Sequence[int], *, chunk: int, interrupted: Interrupted
+) -> Tensor | None:
+    """Forward `ids` (at least one) after what `state` holds. Logits [vocab] of the last one, None if interrupted.
+
+    An interrupted prefill leaves the state with the chunks that were computed.
+    """
+    logits = None
+    held = len(state.ids)
+    for start, end in chunks(held, held + len(ids), chunk):
+        if interrupted():
+            return None
+        logits = forward(model, state, ids[start - held : end - held])
+    return logits
+
+
+def decode(
+    model: Any,
+    state: AttentionState,
+    logits: Tensor,
+    *,
+    sampler: Sampler,
+    text: TextStream,
+    stop_ids: Collection[int],
+    limit: int,
+    interrupted: Interrupted,
+) -> Iterator[Step]:
+    """Up to `limit` tokens (at least one) after those in `state`, whose last logits [vocab] are given.
+
+    The last token yielded is not in the state: nothing was computed from it.
+    """
+    for count in range(1, limit + 1):
+        choice = sampler.choose(logits)
+        ended = choice.id in stop_ids
+        piece = "" if ended else text.push(choice.id)
+        stop = "stop" if ended or text.stopped else "length" if count == limit else interrupted()
+        if stop:
+            piece += text.finish()
+            # The rest that came with the end may have completed a stop text.
+            stop = "stop" if text.stopped else stop
+        yield Step(choice.id, choice.logprob, choice.margin, piece, stop)
+        if stop:
+            return
+        logits = forward(model, state, [choice.id])
+
+
+@torch.inference_mode()
+def forward(model: Any, state: AttentionState, ids: Sequence[int]) -> Tensor:
+    """Compute keys and values of `ids` into `state`; float32 logits [vocab] of the last one."""
+    tokens = torch.tensor([list(ids)], device=model.device)
+    output = model(input_ids=tokens, past_key_values=state.cache, use_cache=True, logits_to_keep=1)
+    state.computed(ids)
+    return output.logits[0, -1].float()  # type: ignore[no-any-return]
+
+
+def chunks(start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+    """Spans that cover [start, end), broken at absolute multiples of `size`.
+
+    The same tokens are so computed in the same company, wherever the reused prefix ended in an earlier chunk.
+    """
+    while start < end:
+        stop = min(end, (start // size + 1) * size)
+        yield start, stop
+        start = stop
+
+
+def confidence(logprobs: Iterable[float]) -> float:
+    """How sure the model was of an answer, 0..1, from the log-probabilities of its tokens; 0 for no tokens.
+
+    The geometric mean of two figures: the per-token (length-normalised) probability of the whole, exp(mean log p)
+    (Malinin and Gales 2021, section 3), which does not punish length, and the probability of the least sure token,
+    exp(min log p) (Manakul et al. 2023, section 4.3), which one wrong word cannot hide from.
+    """
+    values = list(logprobs)
+    if not values:
+        return 0.0
+    return math.exp((sum(values) / len(values) + min(values)) / 2)

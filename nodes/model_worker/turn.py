@@ -1,0 +1,156 @@
+"""One request on one loaded model and one session: tokenize, match, prefill, decode, remember."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from nodes.model_worker import generation, rendering
+from nodes.model_worker.errors import ContextTooLong
+from nodes.model_worker.generation import Interrupted, Step
+from nodes.model_worker.kv.answers import Answers
+from nodes.model_worker.kv.history import Match, match
+from nodes.model_worker.kv.sessions import Session, Sessions
+from nodes.model_worker.levels import Level
+from nodes.model_worker.loading import LoadedModel
+from nodes.model_worker.rendering import Rendered
+from nodes.model_worker.sampling import Sampler, Sampling
+from nodes.model_worker.text import Decode, TextStream
+from protocol.errors import BadRequest
+from protocol.messages.model import Generate, Generated, Token
+from runtime.clock import Clock
+
+
+class Stages:
+    """Seconds by stage."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        began = self._clock.mono_ns()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = (self._clock.mono_ns() - began) / 1e9
+
+
+@dataclass
+class Turn:
+    level: Level
+    model: LoadedModel
+    request: Generate
+    interrupted: Interrupted
+    stages: Stages
+    steps: list[Step] = field(default_factory=list)
+
+    def answer(self, sessions: Sessions, session: Session, on_token: Callable[[Token], None]) -> Generated:
+        """Answer the request from what `session` holds; it then holds the question and all but the last token."""
+        with self.stages.measure("tokenize"):
+            prompt = self._prompt(session)
+            found = match(session.state.ids, prompt.ids)
+        limit = min(self.request.max_new_tokens or self.level.max_new_tokens, self.model.context - len(prompt.ids))
+        session.state.truncate(found.reused)
+        sessions.make_room(len(prompt.ids) + limit)
+        session.state.reserve(len(prompt.ids) + limit)
+        text = TextStream(self.model.tokenizer.decode, self.request.stop)
+        self._generate(session, prompt.ids[found.reused :], limit, text, on_token)
+        _remember(session.answers, text.text, self.steps, self.model)
+        return self._generated(session, prompt, found, text.text)
+
+    def _prompt(self, session: Session) -> Rendered:
+        """The ids to go on from. Raises BadRequest, NoChatTemplate or ContextTooLong."""
+        if bool(self.request.messages) == bool(self.request.ids):
+            raise BadRequest("a request needs either messages or ids", place="model/generate")
+        if self.request.ids:
+            if not all(0 <= token < self.model.vocab for token in self.request.ids):
+                raise BadRequest(f"ids must lie in 0..{self.model.vocab - 1}", place="model/generate: ids")
+            prompt = Rendered(list(self.request.ids), [], [])
+        else:
+            prompt = rendering.render(self.request.messages, self.model.tokenizer, session.answers, session.state.ids)
+        if not prompt.ids:
+            raise BadRequest("the messages render to no token at all", place="model/generate")
+        self._check_length(len(prompt.ids))
+        return prompt
+
+    def _check_length(self, tokens: int) -> None:
+        limit = self.model.context
+        if tokens >= limit:
+            raise ContextTooLong(
+                f"{tokens} tokens leave no room for an answer: the limit is {limit}, question and answer together",
+                place=f"level {self.level.name}",
+                remedy="send a shorter conversation, or raise `context` in the levels file as far as the model allows",
+                detail={"limit": limit, "tokens": tokens},
+            )
+
+    def _generate(
+        self, session: Session, new: list[int], limit: int, text: TextStream, on_token: Callable[[Token], None]
+    ) -> None:
+        """Prefill the new ids and decode into `steps`; there are none if interrupted before the first token."""
+        sampler = Sampler(_sampling(self.request))
+        chunk = self.level.prefill_chunk
+        with self.stages.measure("prefill"):
+            logits = generation.prefill(self.model.model, session.state, new, chunk=chunk, interrupted=self.interrupted)
+        with self.stages.measure("decode"):
+            if logits is None:
+                return
+            for step in generation.decode(
+                self.model.model,
+                session.state,
+                logits,
+                sampler=sampler,
+                text=text,
+                stop_ids=self.model.stop_ids,
+                limit=limit,
+                interrupted=self.interrupted,
+            ):
+                on_token(Token(text=step.text, id=step.id, index=len(self.steps), logprob=step.logprob))
+                self.steps.append(step)
+
+    def _generated(self, session: Session, prompt: Rendered, found: Match, text: str) -> Generated:
+        generated = len(self.steps)
+        return Generated(
+            text=text,
+            ids=[step.id for step in self.steps],
+            stop_reason=self.steps[-1].stop if self.steps else self.interrupted(),
+            tokens_reused=found.reused,
+            tokens_computed=len(session.state.ids) - found.reused - max(0, generated - 1),
+            tokens_generated=generated,
+            confidence=generation.confidence(step.logprob for step in self.steps),
+            level=self.level.name,
+            model=self.level.model,
+            version=self.model.version,
+            seconds=dict(self.stages.seconds),
+            diverged_at=found.divergence.index if found.divergence else None,
+            diverged_message=prompt.message_at(found.divergence.index) if found.divergence else None,
+        )
+
+
+def _sampling(request: Generate) -> Sampling:
+    try:
+        return Sampling(
+            temperature=request.temperature,
+            top_p=request.top_p,
+            top_k=request.top_k,
+            seed=secrets.randbits(63) if request.seed is None else request.seed,
+        )
+    except ValueError as error:
+        raise BadRequest(str(error), place="model/generate") from error
+
+
+def _remember(answers: Answers, text: str, steps: list[Step], model: LoadedModel) -> None:
+    ids = [step.id for step in steps if step.id not in model.stop_ids]
+    answers.remember(text, ids_that_say(text, ids, model.tokenizer.decode))
+
+
+def ids_that_say(text: str, ids: list[int], decode: Decode) -> list[int]:
+    """The beginning of `ids` that reads exactly `text`; [] if none does, as when a stop text began inside a token."""
+    for end in range(len(ids), 0, -1):
+        said = decode(ids[:end])
+        if said == text:
+            return ids[:end]
+        if len(said) < len(text):
+            break
+    return []
