@@ -77,6 +77,11 @@ class HostIdentity:
         )
 
 
+def host_name() -> str:
+    """The name messages carry as their host: $SAGE_HOST, else the machine's own short name."""
+    return os.environ.get("SAGE_HOST") or socket.gethostname().split(".")[0] or "host"
+
+
 def verify(public_key: bytes, message: bytes, signature: bytes) -> None:
     """Raises `SealError` unless `signature` was made over `message` by the owner of `public_key` (32 raw bytes)."""
     from cryptography.exceptions import InvalidSignature
@@ -92,7 +97,7 @@ def _make_key_file(path: Path, clock: Clock) -> None:
     """Write a fresh key file unless another process was first: the link either makes the name or finds it taken."""
     keys = _KeyFile(
         version=1,
-        host=socket.gethostname().split(".")[0] or "host",
+        host=host_name(),
         created_ns=clock.wall_ns(),
         signing=os.urandom(32),
         sealing=os.urandom(32),

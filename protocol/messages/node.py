@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -57,4 +58,4 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     hears: list[str]
     says: list[str]
     """Topics it has said something on so far."""
-    params: dict[str, object]
+    params: dict[str, Any]

@@ -1,0 +1,1 @@
+"""The hub: one process per host through which nodes find, hear and call each other."""
