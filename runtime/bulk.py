@@ -1,7 +1,7 @@
 """Content-addressed files for what is too large to travel inline.
 
-A file is named by the SHA-256 of its content under `<state>/bulk/ab/cdef…`; a reference can travel anywhere, and whoever
-opens it on this host can check that it got the right bytes.
+A file is named by the SHA-256 of its content under `<state>/bulk/ab/cdef…`; a reference can travel anywhere, and
+whoever opens it on this host can check that it got the right bytes.
 """
 
 from __future__ import annotations
