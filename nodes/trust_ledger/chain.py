@@ -114,7 +114,7 @@ def inspect(
         elif entry.number != number + 1:
             yield _missing(number + 1, entry.number - 1)
         number, last, sound = entry.number, link(entry.digest, entry.signature), fault is None
-    yield from _end(number, last, head, check)
+    yield from _end(number, last if sound else None, head, check)
 
 
 def _fault(entry: Entry, signer: str, check: Check) -> Finding | None:
@@ -143,8 +143,8 @@ def _break(number: int, entry: Entry, links: Callable[[], frozenset[bytes]]) -> 
     return Finding(number=entry.number, kind="dropped", message=message)
 
 
-def _end(number: int, last: bytes, head: Head | None, check: Check) -> Iterator[Finding]:
-    """What is wrong with the end: `last` is the link of the last entry, `number` its number."""
+def _end(number: int, last: bytes | None, head: Head | None, check: Check) -> Iterator[Finding]:
+    """What is wrong with the end: `number` and `last` are the number and the link of the last entry, if it is sound."""
     if head is None:
         if number:
             yield Finding(number=number, kind="dropped", message="the signed head of the chain is missing")
@@ -159,7 +159,7 @@ def _end(number: int, last: bytes, head: Head | None, check: Check) -> Iterator[
     elif head.number < number:
         message = f"entries {head.number + 1} to {number} were added behind the signed head"
         yield Finding(number=head.number + 1, kind="forged", message=message)
-    elif head.link != last:
+    elif last is not None and head.link != last:
         message = f"entry {number} is not the one that the head was signed for"
         yield Finding(number=number, kind="forged", message=message)
 

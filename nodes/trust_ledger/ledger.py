@@ -213,17 +213,13 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        base.execute("PRAGMA journal_mode = WAL")
-        base.execute("PRAGMA synchronous = FULL")
-        version = base.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            base.executescript(_TABLES)
     except (OSError, sqlite3.Error) as error:
-        raise LedgerError(
-            f"cannot be opened as a trust ledger: {error}",
-            place=str(path),
-            remedy="restore it from a backup, or move it away to begin a new one",
-        ) from error
+        raise _unusable(path, error) from error
+    try:
+        version = _prepare(base)
+    except sqlite3.Error as error:
+        base.close()
+        raise _unusable(path, error) from error
     if version > SCHEMA:
         base.close()
         raise LedgerError(
@@ -232,3 +228,21 @@ def _open(path: Path) -> sqlite3.Connection:
             remedy="upgrade this program",
         )
     return base
+
+
+def _prepare(base: sqlite3.Connection) -> int:
+    """Make the tables where there are none; the version of those there were."""
+    base.execute("PRAGMA journal_mode = WAL")
+    base.execute("PRAGMA synchronous = FULL")
+    version: int = base.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        base.executescript(_TABLES)
+    return version
+
+
+def _unusable(path: Path, error: Exception) -> LedgerError:
+    return LedgerError(
+        f"cannot be opened as a trust ledger: {error}",
+        place=str(path),
+        remedy="restore it from a backup, or move it away to begin a new one",
+    )
