@@ -70,6 +70,8 @@ class Seal(Protocol):
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     number: int
+    wall_ns: int
+    """When it was written down."""
     repeated: bool = False
     differs: bool = False
     """It was told before, and differently; the first telling stands."""
@@ -101,7 +103,7 @@ class Ledger:
                         entry = self._entry(outcome, wall_ns, number + 1, last)
                         self._insert(entry)
                         number, last = entry.number, chain.link(entry.digest, entry.signature)
-                        receipt = Receipt(number=number)
+                        receipt = Receipt(number=number, wall_ns=wall_ns)
                     receipts.append(receipt)
                 self._sign_head(number, last)
         except sqlite3.Error as error:
@@ -151,14 +153,17 @@ class Ledger:
         return (row[0], chain.link(row[1], row[2])) if row else (0, GENESIS)
 
     def _repeated(self, outcome: Outcome) -> Receipt | None:
-        row = self._base.execute("SELECT number, body FROM entries WHERE key = ?", (key(outcome),)).fetchone()
+        query = "SELECT number, wall_ns, body FROM entries WHERE key = ?"
+        row = self._base.execute(query, (key(outcome),)).fetchone()
         if row is None:
             return None
+        number, wall_ns, body = row
         try:
-            earlier = self._sealer.open(row[1], _context(key(outcome)))
+            earlier = self._sealer.open(body, _context(key(outcome)))
         except SealError:  # `verify` names it; the outcome was told, and no second entry is made of it
             earlier = b""
-        return Receipt(number=row[0], repeated=True, differs=earlier != msgspec.msgpack.encode(outcome))
+        differs = earlier != msgspec.msgpack.encode(outcome)
+        return Receipt(number=number, wall_ns=wall_ns, repeated=True, differs=differs)
 
     def _entry(self, outcome: Outcome, wall_ns: int, number: int, previous: bytes) -> Entry:
         named = key(outcome)
