@@ -79,7 +79,8 @@ class Engine:
     ) -> Generated:
         """Answer the request; `on_token` gets each token as it comes, and the texts of all of them are the answer.
 
-        `deadline` is a monotonic reading of the clock, in seconds. Cancel and deadline end the answer early, with what there is of it.
+        `deadline` is a monotonic reading of the clock, in seconds. Cancel and deadline end the answer early, with
+        what there is of it.
         Raises BadRequest, ContextTooLong, ModelMemory, NoChatTemplate, and the errors of loading.
         """
         cpu_began = time.process_time()

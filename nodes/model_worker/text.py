@@ -40,8 +40,8 @@ class Pieces:
     """Incremental detokenisation.
 
     A token may end inside a character, and some tokenizers drop the space of the first token they decode. So each
-    piece is the difference between decoding from the last boundary with and without the new tokens, and a boundary
-    is only set where the text does not end in an unfinished character.
+    piece is the difference between decoding from the last boundary with and without the new tokens. A boundary is
+    only set after tokens that show, and where the text does not end in an unfinished character.
     """
 
     def __init__(self, decode: Decode) -> None:
@@ -62,14 +62,17 @@ class Pieces:
         return self._hand_out(self._decode(self._ids[self._context :]))
 
     def _hand_out(self, whole: str) -> str:
-        before = self._decode(self._ids[self._context : self._given])
-        if self._given < len(self._ids):
+        piece = whole[len(self._decode(self._ids[self._context : self._given])) :]
+        if piece:
             self._context, self._given = self._given, len(self._ids)
-        return whole[len(before) :]
+        return piece
 
 
 class StopTexts:
-    """Lets text through up to the first stop text; holds back an ending that may be the beginning of one."""
+    """Lets text through up to a stop text; holds back an ending that may be the beginning of one.
+
+    Of several, the one that is complete first counts, so that it does not matter how the text is cut into pieces.
+    """
 
     def __init__(self, stop: Sequence[str]) -> None:
         self._stop = [text for text in stop if text]
@@ -81,10 +84,10 @@ class StopTexts:
         if self.met:
             return ""
         text = self._held + piece
-        found = [at for at in (text.find(stop) for stop in self._stop) if at >= 0]
+        found = [(at + len(stop), at) for stop in self._stop if (at := text.find(stop)) >= 0]
         if found:
             self.met, self._held = True, ""
-            return text[: min(found)]
+            return text[: min(found)[1]]
         keep = max((_overlap(text, stop) for stop in self._stop), default=0)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]

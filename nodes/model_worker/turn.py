@@ -64,6 +64,8 @@ class Turn:
         """The ids to go on from. Raises BadRequest, NoChatTemplate or ContextTooLong."""
         if bool(self.request.messages) == bool(self.request.ids):
             raise BadRequest("a request needs either messages or ids", place="model/generate")
+        if self.request.max_new_tokens < 0:
+            raise BadRequest(f"max_new_tokens {self.request.max_new_tokens} is not 0 or more", place="model/generate")
         if self.request.ids:
             if not all(0 <= token < self.model.vocab for token in self.request.ids):
                 raise BadRequest(f"ids must lie in 0..{self.model.vocab - 1}", place="model/generate: ids")

@@ -19,6 +19,7 @@ class Answers:
     def __init__(self) -> None:
         self._ids: OrderedDict[str, list[tuple[int, ...]]] = OrderedDict()
         self.forgotten = 0
+        """Since somebody last counted and set it back."""
 
     def __len__(self) -> int:
         return len(self._ids)

@@ -28,6 +28,8 @@ class Counts:
     """States dropped because they alone exceed the budget."""
     broken: int = 0
     """States dropped because a request failed inside the model and may have left them half written."""
+    answers_forgotten: int = 0
+    """Earlier answers whose ids gave way to later ones of the same session."""
 
 
 class Sessions:
@@ -77,6 +79,8 @@ class Sessions:
         return kept or Session(AttentionState(self._layers))
 
     def _put(self, name: str, session: Session) -> None:
+        self.counts.answers_forgotten += session.answers.forgotten
+        session.answers.forgotten = 0
         if not session.state.whole:
             self.counts.broken += 1
         elif session.state.nbytes > self._budget:
