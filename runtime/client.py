@@ -47,8 +47,8 @@ class Client:
         bus = Bus(name=unique, run_dir=directory, host=host_name(), log=structlog.get_logger(node=unique))
         await bus.connect()
         try:
+            bus.open()
             await bus.wait_live(deadline)
-            bus.server.open()
             yield cls(bus)
         finally:
             await bus.close()

@@ -59,6 +59,7 @@ class Bus:
         self._live = asyncio.Event()
         self._out_of_step = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._opened = asyncio.Event()
         self._closed = False
 
     async def connect(self) -> None:
@@ -99,6 +100,11 @@ class Bus:
     def live(self) -> bool:
         return self._live.is_set()
 
+    def open(self) -> None:
+        """Let events and requests through to the handlers; until then they wait in their bounded queues."""
+        self._opened.set()
+        self.server.open()
+
     async def close(self) -> None:
         """End the calls, close the sockets. What was sent last has 200 ms to leave."""
         if self._closed:
@@ -132,7 +138,7 @@ class Bus:
         self.reader.add(subscription)
         self._sub.subscribe(subscription.wire)
         self._sub_pump.poke()
-        subscription.task = self._spawn(subscription.run(self._log))
+        subscription.task = self._spawn(subscription.run(self._opened, self._log))
         self._live.clear()
         self._out_of_step.set()
         return subscription

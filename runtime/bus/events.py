@@ -57,8 +57,12 @@ class Subscription:
         self.inbox.put(event)
         self._wake.set()
 
-    async def run(self, log: structlog.stdlib.BoundLogger) -> None:
-        """Hand every event to the handler. One that fails is logged with its trace and does not stop the next."""
+    async def run(self, opened: asyncio.Event, log: structlog.stdlib.BoundLogger) -> None:
+        """Hand every event to the handler, from the moment the process is open for them.
+
+        A handler that fails is logged with its trace and does not stop the next.
+        """
+        await opened.wait()
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import PackageNotFoundError, version
@@ -88,7 +89,7 @@ class Node:
     # Hooks
 
     async def start(self) -> None:
-        """Get ready. The node is connected; calls wait until this returns, events come in while it runs."""
+        """Get ready. The node is connected and may call others; what reaches it waits until this returns."""
 
     async def stop(self) -> None:
         """Put things in order before the end."""
@@ -157,7 +158,7 @@ class Node:
     async def _become_ready(self, notifier: Notifier) -> None:
         await self._connect()
         await self.start()
-        self._bus.server.open()
+        self._bus.open()
         if self._state == NodeState.STARTING:
             self._state = NodeState.READY
         self._beat()
@@ -245,7 +246,7 @@ class Node:
             name=self.name,
             epoch=self._bus.publisher.epoch,
             pid=os.getpid(),
-            module=type(self).__module__,
+            module=_module_of(type(self)),
             version=_version(),
             services=services,
             hears=hears,
@@ -274,7 +275,7 @@ class Node:
     async def _describe(self, request: Describe, call: Call) -> Description:
         return Description(
             name=self.name,
-            module=type(self).__module__,
+            module=_module_of(type(self)),
             summary=(type(self).__doc__ or "").strip().split("\n")[0],
             services=self._bus.server.services,
             hears=sorted({one.prefix for one in self._bus.reader.subscriptions}),
@@ -312,6 +313,14 @@ class Node:
         self.log.critical("node.failed", error=str(error))
         self._failure = error
         self._stop_wanted.set()
+
+
+def _module_of(node_class: type[Node]) -> str:
+    """The module as it is imported, also where it runs as `python -m`."""
+    if node_class.__module__ != "__main__":
+        return node_class.__module__
+    main = sys.modules["__main__"]
+    return main.__spec__.name if main.__spec__ else str(getattr(main, "__file__", "__main__"))
 
 
 def _version() -> str:
