@@ -1,0 +1,44 @@
+"""`sage`: one verb per entry point of the group `sage.commands`, each loaded when it is used."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+
+import click
+
+from protocol.errors import SageError
+from runtime import console, plugins
+
+GROUP = "sage.commands"
+
+
+class Verbs(click.Group):
+    """A group whose commands are entry points, so that another package adds verbs by being installed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return plugins.names(GROUP)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in plugins.names(GROUP):
+            return None
+        try:
+            command: click.Command = plugins.load(GROUP, cmd_name)
+        except SageError as error:
+            console.fail(error)
+        return command
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("sage-runtime"), prog_name="sage")
+def main() -> None:
+    """An event-driven society of processes that hears, answers, rests and dreams.
+
+    Begin with `sage up`, then `sage ask "what is two plus three"`. Every command takes --json and --timeout.
+    Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 nothing runs here, 4 out of time,
+    130 interrupted.
+    """
+
+
+if __name__ == "__main__":
+    sys.exit(main())
