@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 
 import click
 
@@ -30,7 +29,7 @@ class Verbs(click.Group):
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("sage-runtime"), prog_name="sage")
+@click.version_option(package_name="sage-runtime", prog_name="sage")
 def main() -> None:
     """An event-driven society of processes that hears, answers, rests and dreams.
 

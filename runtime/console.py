@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import json
 import sys
@@ -88,6 +87,7 @@ def exit_code(error: SageError) -> int:
 
 def run(work: Coroutine[Any, Any, Any], timeout: float | None = None) -> Any:
     """Run `work` to its end, or raise `DeadlineExceeded` after `timeout` seconds."""
+    import asyncio
 
     async def bounded() -> Any:
         try:

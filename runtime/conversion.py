@@ -135,7 +135,10 @@ def _annotated(item: Item, type_: Any) -> Any:
         if isinstance(note, msgspec.Meta) and note.extra and "unit" in note.extra:
             return _quantity(item, note.extra["unit"])
     value = convert_item(item, base)
-    return _by_msgspec(value, type_, item) if any(isinstance(note, msgspec.Meta) for note in notes) else value
+    for note in notes:
+        if isinstance(note, msgspec.Meta):
+            _by_msgspec(value, typing.Annotated[base, note], item, note.description)
+    return value
 
 
 def _quantity(item: Item, unit: str) -> Any:
@@ -203,12 +206,14 @@ def _scalar(item: Item, type_: Any) -> Any:
     return value
 
 
-def _by_msgspec(value: Any, type_: Any, item: Item) -> Any:
+def _by_msgspec(value: Any, type_: Any, item: Item, description: str | None = None) -> Any:
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
+        if description:
+            raise Mismatch(f"{show(item)} is not {description}", item) from error
         expected = str(error).split(" - at ")[0].replace("`", "").lower()
-        raise Mismatch(f"{shorten(str(value))}: {expected}", item) from error
+        raise Mismatch(f"{show(item)}: {expected}", item) from error
 
 
 def _refuse(item: Item, expected: str) -> NoReturn:

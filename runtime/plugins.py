@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from protocol.errors import ConfigError
 
 
+@cache
+def _points(group: str) -> dict[str, EntryPoint]:
+    """The group's entry points by name. What is installed does not change under a running process."""
+    return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.name)}
+
+
 def names(group: str) -> list[str]:
     """Names registered under the entry-point group, sorted."""
-    return sorted(point.name for point in entry_points(group=group))
+    return list(_points(group))
 
 
 def load(group: str, name: str) -> Any:
     """The object registered as `name`. Raises `ConfigError` where there is none, or its import fails."""
-    found = entry_points(group=group, name=name)
-    if not found:
+    point = _points(group).get(name)
+    if point is None:
         known = ", ".join(names(group)) or "none"
         raise ConfigError(f"no {name!r} is registered under {group} (there are: {known})", place=group)
-    point = next(iter(found))
     try:
         return point.load()
     except Exception as error:

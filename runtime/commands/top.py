@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,8 @@ def top(interval: float, count: int | None, as_json: bool, timeout: float | None
 
 
 async def _top(interval: float, count: int | None, as_json: bool) -> None:
+    import asyncio
+
     from protocol.messages.hub import ListNodes
     from runtime.client import Client
 

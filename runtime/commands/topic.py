@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -80,6 +79,8 @@ def hz(name: str, window: float, as_json: bool, timeout: float | None) -> None:
 
 
 async def _hz(name: str, window: float, as_json: bool) -> None:
+    import asyncio
+
     from runtime.client import Client
 
     said: dict[tuple[str, str], deque[tuple[float, int]]] = {}

@@ -11,13 +11,16 @@ from msgspec import Meta, Struct
 from runtime.units import Duration, Size
 from runtime.yamltree import Item
 
-Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]*(/[a-z0-9_-]+)?\Z", max_length=64)]
+NAME_RULE = "a node's name: lower-case letters, digits, - and _, at most one /, as in model_worker/sensory"
+Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]*(/[a-z0-9_-]+)?\Z", max_length=64, description=NAME_RULE)]
 """A node's name: `dialogue`, `model_worker/sensory`."""
 
-Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*\Z", max_length=64)]
+WORD_RULE = "a name of lower-case letters, digits and _"
+Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*\Z", max_length=64, description=WORD_RULE)]
 """The name of an argument or a host."""
 
-Variable = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", max_length=128)]
+MODULE_RULE = "a Python module's name, such as nodes.dialogue.node"
+Variable = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", max_length=128, description="a variable's name")]
 """The name of an environment variable."""
 
 RESERVED = frozenset(
@@ -79,7 +82,10 @@ class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     node: str | None = None
     """A name registered under the entry points `sage.nodes`."""
-    module: Annotated[str, Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z", max_length=200)] | None = None
+    module: (
+        Annotated[str, Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z", max_length=200, description=MODULE_RULE)]
+        | None
+    ) = None
     """A Python module, run as `python -m`."""
     command: Annotated[list[str], Meta(min_length=1)] | None = None
     """Any program with its arguments; no shell."""
