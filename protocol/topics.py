@@ -114,7 +114,7 @@ for _path, _body, _delivery, _retained in (
     ("trust/table", trust.TrustTable, Latest(), True),
     ("dream/progress", dream.DreamProgress, Queue(64), False),
     ("dream/completed", dream.DreamCompleted, Queue(64), False),
-    ("adapter/current", dream.AdapterCurrent, Latest("level"), True),
+    ("adapter/current", dream.AdapterCurrent, Latest(), True),
     ("speech/spoken", speech.Spoken, Queue(64), False),
     ("node/health", node.Health, Latest(), True),
     ("hub/registry", hub.Registry, Latest(), True),

@@ -75,14 +75,22 @@ class DreamCompleted(msgspec.Struct, frozen=True, kw_only=True):
     interrupted: bool = False
 
 
-class AdapterCurrent(msgspec.Struct, frozen=True, kw_only=True):
-    """Which learned weights a level should answer with; empty digest: none, the base model."""
+class Adapter(msgspec.Struct, frozen=True, kw_only=True):
+    """The learned weights that a level should answer with; an empty digest: none, the base model."""
 
     level: str
     digest: str = ""
     path: str = ""
+    """Folder of a complete model, on the host that says so."""
     base_version: str = ""
+    """Version of the model it was learned from: it fits no other."""
     dream: str = ""
+
+
+class AdapterCurrent(msgspec.Struct, frozen=True, kw_only=True):
+    """What every level should answer with now. A level that is not named answers with its base model."""
+
+    adapters: list[Adapter]
 
 
 class DreamStatusRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,4 +101,4 @@ class DreamStatus(msgspec.Struct, frozen=True, kw_only=True):
     examples: int
     dreaming: bool
     last: DreamCompleted | None = None
-    adapters: list[AdapterCurrent] = []
+    adapters: list[Adapter] = []
