@@ -17,7 +17,7 @@ from itertools import product
 import msgspec
 
 from nodes.metabolic_controller import energy
-from nodes.metabolic_controller.config import MetabolismConfig
+from nodes.metabolic_controller.config import MetabolismConfig, misordered
 from nodes.metabolic_controller.machine import ASLEEP, Inputs, step
 from nodes.metabolic_controller.regions import grid, others
 from protocol.messages.metabolism import Metabolic
@@ -87,6 +87,12 @@ def explore(config: MetabolismConfig, decide: Decide | None = None) -> Explorati
         longest=search.longest,
         violations=tuple(violation for violation in violations if violation is not None),
     )
+
+
+def faults(config: MetabolismConfig) -> list[str]:
+    """All that is wrong with a configuration, rule by rule; empty for one that may be run."""
+    local = misordered(config)
+    return local or [f"{violation.rule}: {violation.message}" for violation in explore(config).violations]
 
 
 class _Search:

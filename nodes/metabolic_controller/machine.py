@@ -79,8 +79,8 @@ def arousal(inputs: Inputs, config: MetabolismConfig) -> str:
 
 def refusal(wish: Metabolic, state: Metabolic, inputs: Inputs, config: MetabolismConfig) -> str:
     """Why an operator's wish is not followed; empty where it is."""
-    if state is Metabolic.CRISIS and wish is not Metabolic.CRISIS:
-        return "a crisis ends when its cause ends"
+    if state is Metabolic.CRISIS and wish is not state and inputs.errors >= config.crisis.leave_errors:
+        return f"{inputs.errors} exchanges failed lately; a crisis ends when its cause ends"
     return arousal(inputs, config) if wish in ASLEEP else ""
 
 

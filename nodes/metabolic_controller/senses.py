@@ -13,6 +13,7 @@ from protocol.messages.metabolism import Metabolic
 
 ERRORS_KEPT = 256
 """More failures than any threshold asks for."""
+ENDED_KEPT = 256
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -30,6 +31,8 @@ class Senses(msgspec.Struct, frozen=True, kw_only=True):
     """Since when somebody speaks."""
     waiting: dict[str, float] = {}
     """Exchange → since when somebody waits for it."""
+    ended: tuple[str, ...] = ()
+    """Exchanges completed lately: news of their start may come after that of their end."""
     errors: tuple[float, ...] = ()
     """When exchanges failed, oldest first."""
     wish: Wish | None = None
@@ -41,13 +44,15 @@ def speech(senses: Senses, speaking: bool, now_s: float) -> Senses:
 
 
 def started(senses: Senses, exchange: str, now_s: float) -> Senses:
-    return msgspec.structs.replace(senses, stirred_s=now_s, waiting={**senses.waiting, exchange: now_s})
+    waiting = senses.waiting if exchange in senses.ended else {**senses.waiting, exchange: now_s}
+    return msgspec.structs.replace(senses, stirred_s=now_s, waiting=waiting)
 
 
 def completed(senses: Senses, exchange: str, failed: bool, now_s: float) -> Senses:
     waiting = {known: since for known, since in senses.waiting.items() if known != exchange}
     errors = (*senses.errors, now_s)[-ERRORS_KEPT:] if failed else senses.errors
-    return msgspec.structs.replace(senses, stirred_s=now_s, waiting=waiting, errors=errors)
+    ended = (*senses.ended, exchange)[-ENDED_KEPT:]
+    return msgspec.structs.replace(senses, stirred_s=now_s, waiting=waiting, ended=ended, errors=errors)
 
 
 def noticed(senses: Senses, salience: float, now_s: float, config: SensesConfig) -> Senses:

@@ -27,6 +27,7 @@ class GroupCommit(Generic[T, R]):
         self._limit = limit
         self._pending: list[tuple[T, asyncio.Future[R]]] = []
         self._arrived = asyncio.Event()
+        self._writing = asyncio.Lock()
         self.batches = 0
         self.failed = 0
         self.written = 0
@@ -43,6 +44,11 @@ class GroupCommit(Generic[T, R]):
         while True:
             await self._arrived.wait()
             self._arrived.clear()
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Write all that is pending, and wait for what is being written."""
+        async with self._writing:
             while self._pending:
                 batch, self._pending = self._pending[: self._limit], self._pending[self._limit :]
                 await self._commit(batch)

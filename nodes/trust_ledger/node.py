@@ -32,6 +32,8 @@ class TrustLedger(Node):
         config: str = ""
         """Path of the configuration; empty: the one that ships."""
 
+    _started = False
+
     async def start(self) -> None:
         self._config = config.load(self.params.config or paths.shipped("configs/trust.yaml"), TrustConfig)
         self._ledger = Ledger(
@@ -47,13 +49,16 @@ class TrustLedger(Node):
         self.spawn(self._writer.run())
         self.spawn(self._keep_publishing())
         self._publish_table()
+        self._started = True
         if problems:
             for problem in problems[:20]:
                 self.log.error("ledger.tampered", entry=problem.number, kind=problem.kind, problem=problem.message)
             self.health("degraded", f"the ledger is not as it was written: {problems[0].message}; `sage trust verify`")
 
     async def stop(self) -> None:
-        self._ledger.close()
+        if self._started:
+            await self._writer.drain()
+            self._ledger.close()
 
     @serve(Outcome, concurrency=256, queue=4096)
     async def record(self, outcome: Outcome, call: Call) -> TrustRecorded:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from nodes.metabolic_controller.config import MetabolismConfig, Rate
-from nodes.metabolic_controller.explore import STATES, explore
+from nodes.metabolic_controller.explore import STATES, explore, faults
 from nodes.metabolic_controller.machine import Inputs, step
 from protocol.messages.metabolism import Metabolic
 from runtime import config as files
@@ -106,3 +106,10 @@ def test_a_state_that_is_never_entered_is_unreachable():
         return state if decided is DREAM else decided
 
     assert rules(CONFIG, dreamless) == {"unreachable"}
+
+
+def test_faults_name_the_rule_and_there_are_none_in_what_ships():
+    assert faults(CONFIG) == []
+    assert faults(with_("dream", enter_atp=105.0)) == [
+        "focus.enter_atp and dream.enter_atp must not exceed energy.capacity"
+    ]

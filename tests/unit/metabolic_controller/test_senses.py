@@ -70,3 +70,8 @@ def test_a_wish_for_sleep_ends_with_the_sleep_it_asked_for():
     assert senses.release(asked, Metabolic.WAKE).wish is None
     held = senses.wished(asked, Metabolic.FOCUS, 0.0)
     assert senses.release(held, Metabolic.CRISIS) is held
+
+
+def test_an_exchange_whose_end_was_heard_before_its_start_keeps_nobody_awake():
+    ended = senses.completed(Senses(stirred_s=0.0), "a", False, 1.0)
+    assert read(senses.started(ended, "a", 1.0), 2.0).waiting == 0

@@ -1,0 +1,147 @@
+"""What must survive the controller: transitions with their numbers, the account, and what was settled.
+
+SQLite with WAL and synchronous=FULL: what a method has written is on the disk when it returns.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nodes.metabolic_controller.energy import Account
+from protocol.errors import SageError
+from protocol.messages.metabolism import MetabolicState
+
+SCHEMA = 1
+TRANSITIONS_KEPT = 10_000
+SETTLED_KEPT_NS = 90 * 86_400 * 10**9
+"""Nobody settles the same exchange again after ninety days."""
+
+_TABLES = """
+BEGIN;
+CREATE TABLE transitions (number INTEGER PRIMARY KEY, wall_ns INTEGER NOT NULL, said BLOB NOT NULL) STRICT;
+CREATE TABLE account (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), balances BLOB NOT NULL) STRICT;
+CREATE TABLE settled (
+    ident   TEXT PRIMARY KEY,
+    kind    TEXT NOT NULL,
+    micro   INTEGER NOT NULL,
+    wall_ns INTEGER NOT NULL
+) STRICT;
+CREATE TABLE dreamt (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), wall_ns INTEGER NOT NULL) STRICT;
+PRAGMA user_version = 1;
+COMMIT;
+"""
+
+
+class StoreError(SageError):
+    code = "metabolism.store"
+
+
+class Store:
+    """One controller's memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._named("cannot be opened"):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._base = sqlite3.connect(path, isolation_level=None)
+            try:
+                self._prepare()
+            except BaseException:
+                self._base.close()
+                raise
+
+    def close(self) -> None:
+        self._base.close()
+
+    def last(self) -> MetabolicState | None:
+        """The last transition, None before the first."""
+        row = self._one("SELECT said FROM transitions ORDER BY number DESC LIMIT 1")
+        return msgspec.msgpack.decode(row[0], type=MetabolicState) if row else None
+
+    def account(self) -> Account | None:
+        row = self._one("SELECT balances FROM account")
+        return msgspec.msgpack.decode(row[0], type=Account) if row else None
+
+    def lessons(self) -> int:
+        """Exchanges settled since the last dream that ended."""
+        row = self._one(
+            "SELECT COUNT(*) FROM settled WHERE kind = 'exchange'"
+            " AND wall_ns > COALESCE((SELECT wall_ns FROM dreamt), 0)"
+        )
+        return int(row[0]) if row else 0
+
+    def settled(self, ident: str) -> int | None:
+        """Micro-ATP booked under `ident`; None where nothing was."""
+        row = self._one("SELECT micro FROM settled WHERE ident = ?", (ident,))
+        return int(row[0]) if row else None
+
+    def entered(self, said: MetabolicState, account: Account) -> None:
+        """A transition, and the account as it stood then."""
+        with self._writing():
+            self._base.execute(
+                "INSERT INTO transitions VALUES (?, ?, ?)", (said.number, said.since_ns, msgspec.msgpack.encode(said))
+            )
+            self._base.execute("DELETE FROM transitions WHERE number <= ?", (said.number - TRANSITIONS_KEPT,))
+            self._keep(account)
+
+    def settle(self, ident: str, kind: str, micro: int, account: Account, wall_ns: int) -> None:
+        """What something cost, with the account that has paid it: both or neither."""
+        with self._writing():
+            self._base.execute("INSERT INTO settled VALUES (?, ?, ?, ?)", (ident, kind, micro, wall_ns))
+            self._keep(account)
+
+    def keep(self, account: Account) -> None:
+        with self._writing():
+            self._keep(account)
+
+    def dreamt(self, wall_ns: int) -> None:
+        """A dream ended: what was settled until now has been learned from."""
+        with self._writing():
+            self._base.execute("INSERT OR REPLACE INTO dreamt VALUES (1, ?)", (wall_ns,))
+            self._base.execute("DELETE FROM settled WHERE wall_ns < ?", (wall_ns - SETTLED_KEPT_NS,))
+
+    def _keep(self, account: Account) -> None:
+        self._base.execute("INSERT OR REPLACE INTO account VALUES (1, ?)", (msgspec.msgpack.encode(account),))
+
+    def _one(self, query: str, values: tuple[str, ...] = ()) -> tuple[Any, ...] | None:
+        with self._named("cannot be read"):
+            row: tuple[Any, ...] | None = self._base.execute(query, values).fetchone()
+            return row
+
+    def _prepare(self) -> None:
+        self._base.execute("PRAGMA journal_mode = WAL")
+        self._base.execute("PRAGMA synchronous = FULL")
+        (version,) = self._base.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA:
+            raise StoreError(
+                f"was written by a newer program (tables {version}, this one knows {SCHEMA})",
+                place=str(self.path),
+                remedy="upgrade this program",
+            )
+        if version == 0:
+            self._base.executescript(_TABLES)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._named("cannot be written"):
+            self._base.execute("BEGIN IMMEDIATE")
+            with self._base:
+                yield
+
+    @contextmanager
+    def _named(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"the controller's memory {what}: {error}",
+                place=str(self.path),
+                remedy="check that the disk has room; if the file is damaged, move it away to begin anew",
+            ) from error
