@@ -39,13 +39,22 @@ class Lock:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             _take(descriptor, path, what, remedy)
-            text = msgspec.json.encode(Holder(os.getpid(), time.time(), _command_line()))
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, text, 0)
         except BaseException:
             os.close(descriptor)
             raise
-        return cls(descriptor, path)
+        lock = cls(descriptor, path)
+        lock.sign()
+        return lock
+
+    def sign(self) -> None:
+        """Write down that this process is the holder: after a fork, the one that will live with the lock does so."""
+        text = msgspec.json.encode(Holder(os.getpid(), time.time(), _command_line()))
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, text, 0)
+
+    def hand_over(self) -> None:
+        """Let go without unlocking: a forked process has the lock too, and keeps it."""
+        os.close(self._descriptor)
 
     def release(self) -> None:
         os.ftruncate(self._descriptor, 0)

@@ -66,8 +66,10 @@ class Plan(Struct, frozen=True, kw_only=True):
 def make_plan(launch: Launch, *, run_dir: Path, state_dir: Path, python: str, module_of: Callable[[str], str]) -> Plan:
     """The plan of `launch`. `module_of` gives the module of a registered node, or raises ConfigError.
 
-    ConfigError for names that nothing has, circles, and variables that belong to the supervisor.
+    ConfigError for names that nothing has, for circles, and for a launch of nothing.
     """
+    if not launch.nodes:
+        raise ConfigError("no node is left to run", place=launch.file, remedy="see the conditions under `when`")
     notes: list[str] = []
     afters = {name: _after(launch, name, notes) for name in launch.nodes}
     order = _order(launch, afters)
