@@ -1,0 +1,143 @@
+"""The training process of one dream: `python -m nodes.dream_consolidator.distill JOB_FOLDER STATE_DIR PARENT`.
+
+teach     the student makes up questions and answers them; the weights in force answer what judges; the teacher answers
+          what has no trusted answer yet, and what judges, and says its distribution at every token
+train     the student, from its base model, learns what both said
+validate  the new weights answer what judges
+
+Progress goes to stdout, one `DreamProgress` as JSON a line. Every stage writes down what it has; SIGTERM ends the
+process at the next token or step with status `job.ROUSED`, and the same command goes on from there. Imports torch.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from nodes.dream_consolidator import lessons as sorting
+from nodes.dream_consolidator.answering import answers, self_asked
+from nodes.dream_consolidator.job import PURPOSE, ROUSED, JobFolder, Outcome
+from nodes.dream_consolidator.study import Trained, study
+from nodes.dream_consolidator.workbench import Roused, Workbench
+from nodes.model_worker import folder as folders
+from nodes.model_worker import loading
+from nodes.model_worker.levels import Level, settled_dtype
+from protocol.messages.dream import DreamProgress
+from runtime.sealing import Sealer
+from runtime.verifiers import Verifier, load_verifiers
+
+_NICENESS = 10
+_REPORT_EVERY_S = 0.5
+_PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0: the dream is over and its outcome written. `ROUSED`: it goes on another time. Anything else: it failed."""
+    path, state_dir, parent = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
+    _die_with(parent)
+    os.nice(_NICENESS)
+    roused: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: roused.append(number))
+
+    def check() -> None:
+        if roused:
+            raise Roused
+
+    folder = JobFolder(path, Sealer.load(state_dir, PURPOSE))
+    job = folder.job()
+    bench = Workbench(folder, job, check, Reporter(job.dream, sys.stdout, time.monotonic))
+    try:
+        distill(bench, load_verifiers())
+    except Roused:
+        return ROUSED
+    return 0
+
+
+def distill(bench: Workbench, verifiers: Sequence[Verifier]) -> Outcome:
+    """All stages of the dream in `bench`, from wherever it stands."""
+    folder, job = bench.folder, bench.job
+    material, asked = folder.material(), self_asked(bench)
+    own = answers(bench, "own", (*asked.lessons, *asked.development), job.student, whole=True)
+    judging = (*material.held_out, *asked.held_out)
+    base_version = version_of(job.student)
+    # Weights that were learned from another model are not in force: no worker loads them.
+    champion = Path(job.champion.path) if job.champion.digest and job.champion.base_version == base_version else None
+    before = answers(bench, "before", judging, job.student, champion)
+    awaiting = sorting.awaiting(material, asked)
+    told = answers(bench, "told", (*awaiting, *judging), job.teacher, whole=True)
+    lessons, refuted = sorting.answered((*material.lessons, *asked.lessons), own | told, verifiers)
+    development, _ = sorting.answered((*material.development, *asked.development), own | told, verifiers)
+    taught = sorting.taught_strata(lessons)
+    trained, trials = Trained(), []
+    if taught:
+        trained = study(bench, lessons, development)
+        after = answers(bench, "after", judging, job.student, folder.candidate)
+        trials = sorting.trials(judging, taught=taught, teacher=told, before=before, after=after, verifiers=verifiers)
+    outcome = Outcome(
+        trials=trials,
+        base_version=base_version,
+        taught=sum(lesson.source == "teacher" for lesson in lessons),
+        rehearsed=sum(lesson.source == "self" for lesson in lessons),
+        refuted=refuted,
+        too_long=trained.too_long,
+        distribution=trained.distribution,
+        steps=trained.steps,
+        best_step=trained.best_step,
+        parameters=trained.parameters,
+    )
+    folder.finish(outcome)
+    return outcome
+
+
+def version_of(level: Level) -> str:
+    """The version under which the level's worker knows its base model."""
+    folder = folders.open_folder(loading.locate(level))
+    dtype = settled_dtype(level.dtype, folder.stored_dtype, loading.settled_device(level))
+    return folders.version(folders.fingerprint(folder, dtype))
+
+
+class Reporter:
+    """Writes progress, not more often than twice a second within a stage."""
+
+    def __init__(self, dream: str, out: TextIO, clock: Callable[[], float]) -> None:
+        self._dream, self._out, self._clock = dream, out, clock
+        self._stage, self._begun, self._first, self._said = "", 0.0, 0, 0.0
+
+    def __call__(self, stage: str, done: int, total: int, loss: float | None) -> None:
+        now = self._clock()
+        # Fewer done than at first: another run through the same stage has begun.
+        if stage != self._stage or done < self._first:
+            self._stage, self._begun, self._first = stage, now, done
+        elif now - self._said < _REPORT_EVERY_S and done < total:
+            return
+        self._said = now
+        rate = (done - self._first) / (now - self._begun) if now > self._begun else 0.0
+        progress = DreamProgress(
+            dream=self._dream,
+            stage=stage,
+            done=done,
+            total=total,
+            loss=loss,
+            rate=rate,
+            remaining_s=(total - done) / rate if rate else None,
+        )
+        print(msgspec.json.encode(progress).decode(), file=self._out, flush=True)
+
+
+def _die_with(parent: int) -> None:
+    """Be killed when the parent dies, however it dies; at once where it has died already."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit(f"process {parent}, which this dream belongs to, is gone")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,315 @@
+"""Dreams, one at a time: what is worth dreaming of, the training process, and what follows from what it found.
+
+A dream that is interrupted stays in its folder and is gone on with before another begins. Whatever happens, what a
+level answers with changes only by a promotion, and a promotion only follows from a ruling.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import resource
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from nodes.dream_consolidator.collector import Collector
+from nodes.dream_consolidator.examples import Example
+from nodes.dream_consolidator.job import PURPOSE, ROUSED, Job, JobFolder, Outcome
+from nodes.dream_consolidator.journal import Journal
+from nodes.dream_consolidator.promotion import Adapters
+from nodes.dream_consolidator.selection import Material, select
+from nodes.dream_consolidator.settings import Dreaming, Settings
+from nodes.dream_consolidator.validation import Ruling, rule
+from nodes.model_worker import levels as model_levels
+from nodes.model_worker.levels import Levels
+from protocol.messages.dream import Adapter, DreamCompleted, DreamProgress
+from runtime.clock import Clock
+from runtime.sealing import Sealer
+
+_LAST_LINES = 20
+"""Of what a failed training process wrote."""
+
+OnProgress = Callable[[DreamProgress], None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A level that could dream."""
+
+    level: str
+    material: Material
+    fresh: int
+    """Examples that came since its last dream read the store."""
+    dreamt_ns: int
+    """When that was; 0 for never."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One stretch of a dream is over, and perhaps the dream."""
+
+    completed: DreamCompleted
+    leg: str
+    """Names this stretch alone: what it cost is settled under it. Empty: nothing ran."""
+    promoted: Adapter | None = None
+    last_lines: str = ""
+    """What the training process wrote last, where it failed."""
+
+
+class Dreamer:
+    """Runs dreams over the store. `dream` runs one or goes on with one; `interrupt` stops it within the grace."""
+
+    def __init__(
+        self,
+        *,
+        collector: Collector,
+        journal: Journal,
+        adapters: Adapters,
+        settings: Settings,
+        levels: Levels,
+        state_dir: Path,
+        clock: Clock,
+    ) -> None:
+        self._collector = collector
+        self._journal = journal
+        self._adapters = adapters
+        self._settings = settings
+        self._levels = levels
+        self._state_dir = state_dir
+        self._clock = clock
+        self._sealer = Sealer.load(state_dir, PURPOSE)
+        self._jobs = state_dir / "dream" / "jobs"
+        self._process: asyncio.subprocess.Process | None = None
+        self._roused = False
+
+    async def dream(self, ident: str, on_progress: OnProgress) -> Ended:
+        """Go on with the dream that was interrupted, else begin one named `ident` if there is enough to learn."""
+        self._roused = False
+        folder = JobFolder.unfinished(self._jobs, self._sealer)
+        if folder is None:
+            on_progress(DreamProgress(dream=ident, stage="collect", done=0, total=1))
+            chosen, why = self._choose()
+            if chosen is None:
+                return Ended(DreamCompleted(dream=ident, level="", promoted=False, why=why), "")
+            folder = JobFolder.create(self._jobs, self._job(ident, chosen), chosen.material, self._sealer)
+        return await self._leg(folder, on_progress)
+
+    async def interrupt(self) -> None:
+        """Stop the training process: it has the grace to write where it stands, then it is killed."""
+        self._roused = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            async with asyncio.timeout(self._settings.dream.grace):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    def _choose(self) -> tuple[Candidate | None, str]:
+        examples = self._collector.examples()
+        candidates = [
+            Candidate(
+                level=level,
+                material=self._material(examples, level),
+                fresh=self._collector.received_since(self._journal.material_ns(level)),
+                dreamt_ns=self._journal.material_ns(level),
+            )
+            for level in self._settings.students
+            if self._teacher(level)
+        ]
+        return choose(candidates, self._settings.dream)
+
+    def _material(self, examples: Sequence[Example], level: str) -> Material:
+        return select(
+            examples,
+            student=level,
+            levels=self._levels.names,
+            settings=self._settings.select,
+            secret=self._collector.secret,
+            random=Random(f"{level}/{self._clock.wall_ns()}"),  # noqa: S311 - draws lessons, keeps no secret
+        )
+
+    def _teacher(self, level: str) -> str:
+        here = [each.name for each in self._levels.levels if _has_model(each.model)]
+        return teacher_of(level, self._levels.names, here) if level in here else ""
+
+    def _job(self, ident: str, chosen: Candidate) -> Job:
+        return Job(
+            dream=ident,
+            student=self._levels.by_name(chosen.level),
+            teacher=self._levels.by_name(self._teacher(chosen.level)),
+            champion=self._adapters.current(chosen.level),
+            settings=self._settings,
+            seed=int.from_bytes(hashlib.sha256(ident.encode()).digest()[:6], "big"),
+            material_ns=self._clock.wall_ns(),
+            examples=self._collector.count(),
+        )
+
+    async def _leg(self, folder: JobFolder, on_progress: OnProgress) -> Ended:
+        job, leg = folder.job(), folder.begin_leg()
+        began, spent = self._clock.mono_ns(), _children_cpu_s()
+        status, last_lines = (0, "") if folder.outcome() else await self._train(folder, on_progress)
+        seconds, cpu_s = (self._clock.mono_ns() - began) / 1e9, _children_cpu_s() - spent
+        interrupted = status == ROUSED or (status != 0 and self._roused)
+        if interrupted:
+            ruling = _nothing("roused; it goes on from here another time")
+        elif status != 0:
+            ruling = _nothing(f"the training process failed with status {status}: {_last(last_lines)}")
+        else:
+            ruling = verdict(folder.outcome(), self._settings)
+        completed = DreamCompleted(
+            dream=job.dream,
+            level=job.student.name,
+            promoted=ruling.promoted,
+            why=ruling.why,
+            examples=job.examples,
+            results=ruling.results,
+            p_value=ruling.p_value,
+            seconds=seconds,
+            cpu_s=cpu_s,
+            interrupted=interrupted,
+        )
+        promoted = self._conclude(folder, job, completed, on_progress) if not interrupted else None
+        return Ended(completed, leg, promoted, last_lines if status != 0 and not interrupted else "")
+
+    def _conclude(
+        self, folder: JobFolder, job: Job, completed: DreamCompleted, on_progress: OnProgress
+    ) -> Adapter | None:
+        """Promote where that was ruled, note the dream, forget its folder; each may be repeated after a crash."""
+        level, promoted = job.student.name, None
+        if completed.promoted:
+            on_progress(DreamProgress(dream=job.dream, stage="promote", done=0, total=1))
+            promoted = self._adapters.current(level)
+            if promoted.dream != job.dream:
+                outcome = folder.outcome()
+                assert outcome is not None, "a promotion follows from an outcome"
+                promoted = self._adapters.promote(
+                    folder.candidate, level, base_version=outcome.base_version, dream=job.dream
+                )
+        self._journal.write(completed, job.material_ns, self._clock.wall_ns())
+        folder.remove()
+        return promoted
+
+    async def _train(self, folder: JobFolder, on_progress: OnProgress) -> tuple[int, str]:
+        """Run the training process to its end; its status and the last lines it wrote."""
+        if self._roused:
+            return ROUSED, ""
+        threads = str(folder.job().student.threads)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "nodes.dream_consolidator.distill",
+            str(folder.path),
+            str(self._state_dir),
+            str(os.getpid()),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"},
+        )
+        self._process = process
+        try:
+            if self._roused:
+                process.terminate()
+            last_lines, _ = await asyncio.gather(_tail(process.stderr), _follow(process.stdout, on_progress))
+            return await process.wait(), last_lines
+        finally:
+            self._process = None
+            if process.returncode is None:
+                process.kill()
+
+
+def choose(candidates: Sequence[Candidate], settings: Dreaming) -> tuple[Candidate | None, str]:
+    """The level that has waited longest among those with enough to learn; else why none has."""
+    if not candidates:
+        return None, "no level that may learn has its model and a larger level's on this machine"
+    reasons = {candidate.level: not_worth(candidate, settings) for candidate in candidates}
+    worth = [candidate for candidate in candidates if not reasons[candidate.level]]
+    if not worth:
+        return None, "; ".join(f"{level}: {reason}" for level, reason in reasons.items())
+    return min(worth, key=lambda candidate: candidate.dreamt_ns), ""
+
+
+def not_worth(candidate: Candidate, settings: Dreaming) -> str:
+    """Why a dream of the candidate is not worth its energy; empty if it is."""
+    material = candidate.material
+    if candidate.fresh < settings.fresh:
+        return f"{candidate.fresh} of {settings.fresh} new examples since its last dream"
+    if material.taught < settings.lessons:
+        return f"{material.taught} of {settings.lessons} lessons"
+    judging = len(material.held_out)
+    if judging < settings.questions:
+        return f"{judging} of {settings.questions} questions that would judge it"
+    return ""
+
+
+def teacher_of(student: str, levels: Sequence[str], here: Sequence[str]) -> str:
+    """The next larger level whose model is here; empty where there is none. `levels` least capable first."""
+    larger = levels[levels.index(student) + 1 :] if student in levels else []
+    return next((level for level in larger if level in here), "")
+
+
+def verdict(outcome: Outcome | None, settings: Settings) -> Ruling:
+    """What follows from what the training process found."""
+    if outcome is None:
+        return _nothing("the training process left no outcome")
+    if not outcome.taught:
+        return _nothing(f"the teacher had no answer that holds ({outcome.refuted} refuted)")
+    ruling = rule(outcome.trials, settings.judge)
+    source = "the teacher's distribution" if outcome.distribution else "the teacher's words, the tokenizers differing"
+    learned = (
+        f"learned {source} from {outcome.taught} lessons with {outcome.rehearsed} of rehearsal, "
+        f"step {outcome.best_step} of {outcome.steps} kept"
+    )
+    left_out = f"; left out: {outcome.refuted} refuted, {outcome.too_long} too long"
+    return msgspec.structs.replace(
+        ruling, why=f"{ruling.why}; {learned}{left_out if outcome.refuted or outcome.too_long else ''}"
+    )
+
+
+def _nothing(why: str) -> Ruling:
+    return Ruling(promoted=False, why=why, results=[], p_value=None)
+
+
+def _last(lines: str) -> str:
+    return lines.rstrip().rpartition("\n")[2] or "it said nothing"
+
+
+async def _follow(stream: asyncio.StreamReader | None, on_progress: OnProgress) -> None:
+    """Hand on the progress lines; anything else that a library prints there is none."""
+    assert stream is not None
+    async for line in stream:
+        try:
+            progress = msgspec.json.decode(line, type=DreamProgress)
+        except msgspec.DecodeError:
+            continue
+        on_progress(progress)
+
+
+async def _tail(stream: asyncio.StreamReader | None) -> str:
+    assert stream is not None
+    lines: deque[str] = deque(maxlen=_LAST_LINES)
+    async for line in stream:
+        lines.append(line.decode(errors="replace").rstrip())
+    return "\n".join(lines)
+
+
+def _has_model(model: str) -> bool:
+    """Whether the model's folder is here; a hub id is taken for here, and the training process says if it is not."""
+    where = model_levels.source(model)
+    return isinstance(where, str) or where.is_dir()
+
+
+def _children_cpu_s() -> float:
+    """Processor seconds of all children of this process that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

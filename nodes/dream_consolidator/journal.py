@@ -1,0 +1,45 @@
+"""The dreams there were, with their results. Nothing that anybody said is in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from nodes.dream_consolidator.collector import open_database
+from protocol.messages.dream import DreamCompleted
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS dream (
+    dream TEXT PRIMARY KEY,
+    level TEXT NOT NULL,
+    material_ns INTEGER NOT NULL,
+    ended_ns INTEGER NOT NULL,
+    record BLOB NOT NULL
+) STRICT;
+"""
+
+
+class Journal:
+    """Dreams that ran to their end in `path`; one that could not begin, or was interrupted, is none."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = open_database(path, _SCHEMA)
+
+    def write(self, completed: DreamCompleted, material_ns: int, ended_ns: int) -> None:
+        """Note a dream. `material_ns` is the wall time up to which the store was read."""
+        row = (completed.dream, completed.level, material_ns, ended_ns, msgspec.msgpack.encode(completed))
+        with self._database:
+            self._database.execute("INSERT OR REPLACE INTO dream VALUES (?, ?, ?, ?, ?)", row)
+
+    def last(self) -> DreamCompleted | None:
+        row = self._database.execute("SELECT record FROM dream ORDER BY ended_ns DESC LIMIT 1").fetchone()
+        return msgspec.msgpack.decode(row[0], type=DreamCompleted) if row else None
+
+    def material_ns(self, level: str) -> int:
+        """Up to when the level's last dream had read the store; 0 before the first."""
+        (moment,) = self._database.execute("SELECT max(material_ns) FROM dream WHERE level = ?", (level,)).fetchone()
+        return moment or 0
+
+    def close(self) -> None:
+        self._database.close()

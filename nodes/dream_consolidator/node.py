@@ -1,0 +1,173 @@
+"""The dream consolidator as a process: it keeps what is worth learning, and dreams while nobody is there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import msgspec
+
+from nodes.dream_consolidator import settings as configuration
+from nodes.dream_consolidator.collector import Collector
+from nodes.dream_consolidator.dream import Dreamer, Ended
+from nodes.dream_consolidator.job import PURPOSE
+from nodes.dream_consolidator.journal import Journal
+from nodes.dream_consolidator.promotion import Adapters
+from nodes.model_worker import levels as model_levels
+from protocol import ids
+from protocol.errors import SageError
+from protocol.messages.dream import (
+    AdapterCurrent,
+    DreamCompleted,
+    DreamProgress,
+    DreamStatus,
+    DreamStatusRequest,
+    Keep,
+    Kept,
+    StartDream,
+)
+from protocol.messages.metabolism import Metabolic, MetabolicState, Settle
+from runtime.node import Call, Node, run, serve
+from runtime.paths import private_directory
+from runtime.sealing import Sealer
+
+CONTROLLER = "metabolic_controller"
+_SETTLE_S = 5.0
+_ENDED = None
+"""Put to whoever follows a dream when it is over."""
+
+Follower = asyncio.Queue[DreamProgress | None]
+
+
+class DreamConsolidator(Node):
+    """Keeps salient exchanges, and in DREAM lets a small model learn from a larger one what measurably helps."""
+
+    class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+        config: str = ""
+        """Path of the configuration; empty: the one that ships."""
+        levels: str = ""
+        """Path of the levels file; empty: the one that ships."""
+
+    async def start(self) -> None:
+        settings = configuration.load(self.params.config or None)
+        levels = model_levels.load(self.params.levels or None)
+        for student in settings.students:
+            levels.by_name(student)
+        directory = private_directory(self.state_dir / "dream")
+        self._collector = Collector(
+            directory / "examples.sqlite", Sealer.load(self.state_dir, PURPOSE), settings.collect
+        )
+        self._journal = Journal(directory / "journal.sqlite")
+        self._adapters = Adapters(self.state_dir / "adapters")
+        self._dreamer = Dreamer(
+            collector=self._collector,
+            journal=self._journal,
+            adapters=self._adapters,
+            settings=settings,
+            levels=levels,
+            state_dir=self.state_dir,
+            clock=self.clock,
+        )
+        self._dreaming: asyncio.Task[DreamCompleted] | None = None
+        self._asked_for = False
+        self._followers: set[Follower] = set()
+        self.stats_record("examples", self._collector.stats)
+        self.publish(AdapterCurrent(adapters=self._adapters.all()))
+
+    async def stop(self) -> None:
+        await self._dreamer.interrupt()
+        if self._dreaming is not None:
+            await asyncio.wait({self._dreaming})
+        self._collector.close()
+        self._journal.close()
+
+    async def metabolic_changed(self, state: MetabolicState) -> None:
+        """DREAM begins a dream. Whatever else ends it, within its grace; REST lets one go on that was asked for."""
+        if state.policy.dream:
+            self._begin(asked_for=False, reason=state.reason)
+        elif not (state.state is Metabolic.REST and self._asked_for):
+            await self._dreamer.interrupt()
+
+    @serve(Keep, concurrency=64, queue=1024)
+    async def keep(self, offer: Keep, call: Call) -> Kept:
+        """Keep an exchange if something can be learned from it; answered once it is on the disk."""
+        return self._collector.offer(offer, self.clock.wall_ns())
+
+    @serve(StartDream)
+    async def start_dream(self, request: StartDream, call: Call) -> DreamCompleted:
+        """Dream now, or follow the dream there is. Who gives up listening does not end it."""
+        follower: Follower = asyncio.Queue()
+        self._followers.add(follower)
+        try:
+            dreaming = self._begin(asked_for=True, reason=request.reason)
+            while (progress := await follower.get()) is not _ENDED:
+                await call.part(progress)
+            return await dreaming
+        finally:
+            self._followers.discard(follower)
+
+    @serve(DreamStatusRequest)
+    async def status(self, request: DreamStatusRequest, call: Call) -> DreamStatus:
+        return DreamStatus(
+            examples=self._collector.count(),
+            dreaming=self._is_dreaming(),
+            last=self._journal.last(),
+            adapters=self._adapters.all(),
+        )
+
+    def _begin(self, *, asked_for: bool, reason: str) -> asyncio.Task[DreamCompleted]:
+        """Begin a dream, unless one is under way; its task."""
+        if self._dreaming is None or self._dreaming.done():
+            ident = ids.text(ids.uuid7(self.clock.wall_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big")))
+            self._asked_for = asked_for
+            self.log.info("dream.began", dream=ident, reason=reason)
+            self._dreaming = self.spawn(self._dream(ident))
+        return self._dreaming
+
+    def _is_dreaming(self) -> bool:
+        return self._dreaming is not None and not self._dreaming.done()
+
+    async def _dream(self, ident: str) -> DreamCompleted:
+        try:
+            ended = await self._dreamer.dream(ident, self._progressed)
+            self._announce(ended)
+            await self._settle(ended)
+            return ended.completed
+        finally:
+            for follower in self._followers:
+                follower.put_nowait(_ENDED)
+
+    def _progressed(self, progress: DreamProgress) -> None:
+        self.publish(progress)
+        for follower in self._followers:
+            follower.put_nowait(progress)
+
+    def _announce(self, ended: Ended) -> None:
+        completed = ended.completed
+        if ended.last_lines:
+            self.log.error("dream.failed", dream=completed.dream, last_lines=ended.last_lines)
+        self.log.info(
+            "dream.ended",
+            dream=completed.dream,
+            level=completed.level,
+            promoted=completed.promoted,
+            interrupted=completed.interrupted,
+            why=completed.why,
+        )
+        if ended.promoted is not None:
+            self.publish(AdapterCurrent(adapters=self._adapters.all()))
+        self.publish(completed)
+
+    async def _settle(self, ended: Ended) -> None:
+        """Have the energy charged. Each stretch of a dream is settled once, under a name of its own."""
+        if not ended.leg:
+            return
+        request = Settle(ident=ended.leg, kind="dream", cpu_s=ended.completed.cpu_s)
+        try:
+            await self.call(CONTROLLER, request, deadline=_SETTLE_S, idempotency_key=ended.leg)
+        except SageError as error:
+            self.log.warning("dream.unsettled", leg=ended.leg, cpu_s=request.cpu_s, error=str(error))
+
+
+if __name__ == "__main__":
+    run(DreamConsolidator)

@@ -1,0 +1,95 @@
+"""What `configs/dream.yaml` says. Shares are 0..1, durations seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from runtime import config, paths
+from runtime.units import Duration
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class Collect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which exchanges are kept."""
+
+    salience: Share
+    sample: Share
+    capacity: Positive
+
+
+class Select(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which of them become lessons, and which only judge."""
+
+    lessons: Positive
+    exponent: Annotated[float, Meta(ge=0)]
+    held_out: Share
+    development: Share
+    judged: Positive
+    rehearsal: Annotated[float, Meta(ge=0, lt=1)]
+    self_asked: Count
+
+    def __post_init__(self) -> None:
+        if self.held_out + self.development >= 1:
+            raise ValueError("held_out and development leave nothing to learn from; their sum must stay below 1")
+
+
+class Teach(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the teacher is asked."""
+
+    top_k: Positive
+    batch: Positive
+
+
+class Train(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the student learns."""
+
+    method: Literal["full", "lora"]
+    rank: Positive
+    epochs: Positive
+    batch: Positive
+    rate: Literal["auto"] | Annotated[float, Meta(gt=0)]
+    cross_entropy: Share
+    evaluate: Positive
+    patience: Positive
+    checkpoint: Duration
+
+
+class Judge(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a lesson must prove."""
+
+    alpha: Annotated[float, Meta(gt=0, lt=1)]
+    margin: Share
+    few: Positive
+
+
+class Dreaming(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When a dream is worth its energy, and how fast it gives way."""
+
+    lessons: Positive
+    questions: Positive
+    fresh: Count
+    grace: Duration
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    students: tuple[str, ...]
+    collect: Collect
+    select: Select
+    teach: Teach
+    train: Train
+    judge: Judge
+    dream: Dreaming
+
+
+def load(path: Path | str | None = None) -> Settings:
+    """The settings in the file at `path`, by default those that ship. A relative path may lie below the install."""
+    if path is None:
+        return config.load(paths.shipped("configs/dream.yaml"), Settings)
+    given = Path(path).expanduser()
+    return config.load(given if given.exists() else paths.shipped(str(path)), Settings)
