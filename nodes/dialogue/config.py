@@ -1,0 +1,78 @@
+"""What `configs/dialogue.yaml` says, typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from nodes.dialogue.choice import ChoiceSettings, Share
+from nodes.dialogue.conversation import ConversationLimits
+from runtime import config, paths
+from runtime.units import Duration
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class LevelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    node: str = ""
+    """Node that answers for it; empty: model_worker/<name>."""
+    cost: Annotated[float, msgspec.Meta(gt=0)]
+    """Of an exchange, against the other levels, until the ledger has measured it."""
+    accept_at: Share = 0.8
+    """Confidence at which its answer stands."""
+
+    @property
+    def worker(self) -> str:
+        return self.node or f"model_worker/{self.name}"
+
+
+class Times(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    answer: Duration = 90.0
+    """Longest time for an answer whose asker named none."""
+    rouse: Duration = 1.0
+    classify: Duration = 1.0
+    first_share: Share = 0.6
+    """Of the time left, what a level may take while another could still go on."""
+    spare: Duration = 1.0
+    """With less time left, no further level is begun."""
+    delivery: Duration = 10.0
+    """For one delivery out of the outbox."""
+
+
+class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    conversations: Count = 256
+    traces: Count = 2000
+
+
+class Phrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    not_understood: str = "I heard you, but I did not understand."
+    failed: str = "I cannot answer now."
+
+
+class DialogueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    levels: Annotated[tuple[LevelConfig, ...], msgspec.Meta(min_length=1)]
+    """Least capable first."""
+    choice: ChoiceSettings = ChoiceSettings()
+    conversation: ConversationLimits = ConversationLimits()
+    system: str = ""
+    """What every model is told first; empty: as its template says."""
+    stop_patterns: tuple[str, ...] = ("stop",)
+    """Patterns that also end what is being answered in the same conversation."""
+    verify: bool = True
+    """Whether a verifier that knows the question has a say in whether an answer stands."""
+    phrases: Phrases = Phrases()
+    times: Times = Times()
+    kept: Kept = Kept()
+
+    def __post_init__(self) -> None:
+        names = [level.name for level in self.levels]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"the level {min(twice)!r} is given twice")
+
+
+def load(path: str = "") -> DialogueConfig:
+    """The configuration in the file at `path`, by default the one that ships."""
+    return config.load(Path(path) if path else paths.shipped("configs/dialogue.yaml"), DialogueConfig)

@@ -1,0 +1,67 @@
+"""What the path from words to an answer needs of the world. The node gives the real one, tests give their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from nodes.dialogue.choice import NO_TABLE
+from nodes.dialogue.conversation import Conversation
+from nodes.dialogue.deliveries import Finished
+from protocol.messages.context import Classified, Classify
+from protocol.messages.dialogue import TraceReply
+from protocol.messages.metabolism import Energy, MetabolicState, Rouse
+from protocol.messages.model import Generate, Generated, Token
+from protocol.messages.trust import TrustTable
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What was last heard of the others."""
+
+    metabolic: MetabolicState | None = None
+    energy: Energy | None = None
+    table: TrustTable = NO_TABLE
+    gone: frozenset[str] = field(default_factory=frozenset)
+    """Nodes known not to be there."""
+
+
+class Generation(Protocol):
+    """An answer while a model makes it: its tokens, then the reply."""
+
+    def __aiter__(self) -> AsyncIterator[Token]: ...
+
+    @property
+    def reply(self) -> Generated: ...
+
+
+class Ports(Protocol):
+    """Everything asked of other nodes raises a `SageError` where it is not to be had."""
+
+    def mono_ns(self) -> int: ...
+
+    def draw(self) -> float:
+        """Uniform in [0, 1)."""
+
+    def outlook(self) -> Outlook: ...
+
+    def live_values(self) -> Mapping[str, str]:
+        """Slot of a pattern's answer → what to say there; the metabolic ones are known to the path itself."""
+
+    def say(self, body: Any, trace: bytes) -> None:
+        """Say an event."""
+
+    async def rouse(self, request: Rouse, trace: bytes) -> MetabolicState: ...
+
+    async def classify(self, request: Classify, trace: bytes) -> Classified: ...
+
+    def generate(
+        self, worker: str, request: Generate, *, deadline: float, trace: bytes
+    ) -> AbstractAsyncContextManager[Generation]: ...
+
+    async def conversation(self, session: str) -> Conversation: ...
+
+    async def keep(self, finished: Finished, conversation: Conversation | None, trace: TraceReply) -> None:
+        """Write down what must not be lost, at once and as a whole; `conversation` as it stands now, if it changed."""

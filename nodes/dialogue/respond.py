@@ -1,0 +1,321 @@
+"""The one path from words to an answer, for voice, HTTP and command line alike (DESIGN §5).
+
+    rouse → pattern? → classify → choose → generate → does it stand? else the next level → answer → outbox
+
+It reaches the world only through `Ports`. Where something it would rather have is gone (the sense of context, the
+controller, a worker), it goes on without, says so in the answer's `why`, and counts it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from nodes.dialogue import cascade, conversation
+from nodes.dialogue.cascade import Attempt
+from nodes.dialogue.choice import Candidate, Choice, Situation, choose
+from nodes.dialogue.config import DialogueConfig
+from nodes.dialogue.conversation import Conversation
+from nodes.dialogue.deliveries import UNKNOWN_CONTEXT, Finished
+from nodes.dialogue.exchange import Exchange
+from nodes.dialogue.patterns import Pattern, Patterns, fill
+from nodes.dialogue.ports import Outlook, Ports
+from nodes.dialogue.turn import Turn
+from nodes.trust_ledger.config import TrustConfig
+from protocol.errors import BadRequest, SageError
+from protocol.messages.context import Classified, Classify
+from protocol.messages.dialogue import Answer, ExchangeCompleted, ExchangeStarted, ReplyCompleted, TraceReply
+from protocol.messages.metabolism import Rouse
+from runtime.verifiers import Verifier
+
+PATTERN = "pattern"
+NOBODY = "nobody"
+"""Policy of the states in which nobody answers until roused."""
+
+
+class Responder:
+    def __init__(
+        self,
+        config: DialogueConfig,
+        patterns: Patterns,
+        trust: TrustConfig,
+        verifiers: Sequence[Verifier],
+        ports: Ports,
+    ) -> None:
+        self.config = config
+        self.patterns = patterns
+        self.trust = trust
+        self.verifiers = verifiers
+        self.ports = ports
+        self.versions: dict[str, str] = {}
+        """Level → the version that answered last."""
+        self.counts: Counter[str] = Counter()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._under_way: dict[str, set[asyncio.Task[object]]] = {}
+
+    async def respond(self, exchange: Exchange) -> Answer:
+        """Answer, give the pieces out while they come, and write down what follows. Raises a `SageError`.
+
+        Exchanges of one conversation take turns; a pattern does not wait for its turn.
+        """
+        ask = exchange.ask
+        self._check(exchange)
+        self.counts["started"] += 1
+        self.ports.say(
+            ExchangeStarted(exchange=exchange.ident, session=ask.session, source=ask.source, text=ask.text),
+            exchange.trace,
+        )
+        try:
+            finished = await self._answer(exchange)
+        except BaseException as error:
+            await self._give_up(exchange, error)
+            raise
+        self.counts[f"answered.{finished.answer.answered_by}"] += 1
+        self.ports.say(
+            ExchangeCompleted(answer=finished.answer, exchange=exchange.ident, session=ask.session), exchange.trace
+        )
+        return finished.answer
+
+    def stats(self) -> dict[str, float]:
+        return {**self.counts, "under_way": sum(len(tasks) for tasks in self._under_way.values())}
+
+    # The path
+
+    async def _answer(self, exchange: Exchange) -> Finished:
+        outlook = await self._rouse(exchange)
+        pattern = self._match(exchange)
+        if pattern is not None:
+            return await self._by_pattern(exchange, pattern, outlook)
+        with self._counted(exchange):
+            async with self._turn_of(exchange.ask.session):
+                return await self._by_model(exchange, outlook)
+
+    async def _rouse(self, exchange: Exchange) -> Outlook:
+        """What is known of the others, once the whole is awake."""
+        outlook = self.ports.outlook()
+        if outlook.metabolic is None:
+            self._note(exchange, "metabolism", "the metabolic state is not known")
+            return outlook
+        if outlook.metabolic.policy.answer != NOBODY:
+            return outlook
+        with exchange.stage("rouse") as stage:
+            try:
+                state = await self.ports.rouse(Rouse(reason=f"a question by {exchange.ask.source}"), exchange.trace)
+            except SageError as error:
+                self._note(exchange, "rouse", f"answered without being roused: {error}")
+                return outlook
+            stage.detail = f"{outlook.metabolic.state} → {state.state}"
+        return Outlook(state, outlook.energy, outlook.table, outlook.gone)
+
+    def _match(self, exchange: Exchange) -> Pattern | None:
+        with exchange.stage(PATTERN) as stage:
+            if not exchange.ask.text.strip():
+                return Pattern(name="not_understood", phrases=("nothing",), answer=self.config.phrases.not_understood)
+            pattern = self.patterns.match(exchange.ask.text)
+            stage.detail = pattern.name if pattern else "none"
+        return pattern
+
+    async def _by_pattern(self, exchange: Exchange, pattern: Pattern, outlook: Outlook) -> Finished:
+        if pattern.name in self.config.stop_patterns:
+            self._stop(exchange.ask.session)
+        values = dict(self.ports.live_values())
+        if outlook.metabolic is not None:
+            values["state"] = str(outlook.metabolic.state)
+        if outlook.energy is not None:
+            values["atp"] = f"{outlook.energy.atp:.0f}"
+        await exchange.say(fill(pattern.answer, values))
+        answer = _answer(
+            exchange, outlook, exchange.said, answered_by=PATTERN, why=f"pattern {pattern.name}", confidence=1.0
+        )
+        return await self._complete(exchange, Finished(answer, [], [], None, None, 0.0), None)
+
+    async def _by_model(self, exchange: Exchange, outlook: Outlook) -> Finished:
+        before = await self.ports.conversation(exchange.ask.session)
+        exchange.classified = await self._classify(exchange)
+        level = self._choose(exchange, outlook, before)
+        turn = Turn(exchange, before, level, self.config, self.ports, self.verifiers, self.counts)
+        chosen = await turn.take()
+        for attempt, _ in turn.attempts:
+            self.versions[attempt.level.name] = attempt.generated.version
+        rate = outlook.energy.atp_per_cpu_s if outlook.energy else 0.0
+        answer = _model_answer(turn, chosen, outlook, rate)
+        after = conversation.extended(
+            turn.conversation, exchange.ask.text, chosen.generated.text, chosen.level.name, self.config.conversation
+        )
+        finished = Finished(answer, turn.messages, turn.attempts, chosen, exchange.classified, rate)
+        return await self._complete(exchange, finished, after)
+
+    async def _classify(self, exchange: Exchange) -> Classified | None:
+        ask = exchange.ask
+        with exchange.stage("classify") as stage:
+            try:
+                request = Classify(text=ask.text, session=ask.session, speech=ask.source == "voice")
+                classified = await self.ports.classify(request, exchange.trace)
+            except SageError as error:
+                self._note(exchange, "classify", f"the context is not known: {error}")
+                return None
+            stage.detail = f"{classified.context} ({classified.confidence:.2f}): {classified.why}"
+        return classified
+
+    def _choose(self, exchange: Exchange, outlook: Outlook, before: Conversation) -> Choice:
+        policy = outlook.metabolic.policy.answer if outlook.metabolic else "cheapest"
+        levels = [
+            Candidate(level.name, level.cost, level.accept_at, level.worker not in outlook.gone)
+            for level in self.config.levels
+        ]
+        with exchange.stage("choose") as stage:
+            situation = Situation(
+                context=str(exchange.classified.context) if exchange.classified else UNKNOWN_CONTEXT,
+                trust=self.trust,
+                table=outlook.table,
+                versions=self.versions,
+                policy="cheapest" if policy == NOBODY else policy,
+                atp=outlook.energy.atp if outlook.energy else None,
+                asked_for=exchange.ask.level,
+                session_level=before.level,
+                draw=self.ports.draw(),
+            )
+            chosen = choose(levels, situation, self.config.choice)
+            stage.detail = f"{chosen.level}: {chosen.why}"
+        return chosen
+
+    async def _complete(self, exchange: Exchange, finished: Finished, after: Conversation | None) -> Finished:
+        """Close the reply for whoever speaks it, then write down, so that speaking does not wait for the disk."""
+        answer = finished.answer
+        self._close_reply(exchange, answer.text)
+        trace = TraceReply(
+            exchange=answer.exchange,
+            trace=answer.trace,
+            question=answer.question,
+            answered_by=answer.answered_by,
+            stages=list(exchange.stages),
+        )
+        with exchange.stage("record"):
+            await self.ports.keep(finished, after, trace)
+        return replace(finished, answer=msgspec.structs.replace(answer, stages=list(exchange.stages)))
+
+    # When it does not come to an answer
+
+    async def _give_up(self, exchange: Exchange, error: BaseException) -> None:
+        """Say that the exchange is over without an answer; aloud where somebody waits for a voice."""
+        stopped = not isinstance(error, Exception)
+        self.counts["stopped" if stopped else "failed"] += 1
+        try:
+            if exchange.ask.speak and not stopped:
+                exchange.withdraw()
+                await exchange.say(self.config.phrases.failed)
+        finally:
+            if exchange.parts:
+                self._close_reply(exchange, exchange.said)
+            reason = str(error) if not stopped else "stopped" if exchange.remaining_s > 0 else "out of time"
+            self.ports.say(
+                ExchangeCompleted(answer=None, exchange=exchange.ident, session=exchange.ask.session, error=reason),
+                exchange.trace,
+            )
+
+    def _stop(self, session: str) -> None:
+        """End what is being answered in the conversation."""
+        for task in self._under_way.get(session, ()):
+            task.cancel()
+
+    # Bounds and bookkeeping
+
+    def _check(self, exchange: Exchange) -> None:
+        ask = exchange.ask
+        names = [level.name for level in self.config.levels]
+        if ask.level and ask.level not in names:
+            raise BadRequest(f"no level {ask.level!r}; there are {', '.join(names)}", place="dialogue/ask: level")
+        if not ask.text.strip() and ask.source != "voice":
+            raise BadRequest("there is nothing to answer", place="dialogue/ask: text")
+        if not ask.session:
+            raise BadRequest("a conversation needs a name", place="dialogue/ask: session")
+
+    @contextmanager
+    def _counted(self, exchange: Exchange) -> Iterator[None]:
+        """The exchange can be stopped while inside."""
+        task = asyncio.current_task()
+        assert task is not None
+        tasks = self._under_way.setdefault(exchange.ask.session, set())
+        tasks.add(task)
+        try:
+            yield
+        finally:
+            tasks.discard(task)
+            if not tasks:
+                self._under_way.pop(exchange.ask.session, None)
+
+    def _turn_of(self, session: str) -> asyncio.Lock:
+        lock = self._turns.get(session)
+        if lock is None:
+            lock = self._turns[session] = asyncio.Lock()
+        return lock
+
+    def _note(self, exchange: Exchange, what: str, words: str) -> None:
+        self.counts[f"without.{what}"] += 1
+        exchange.notes.append(words)
+
+    def _close_reply(self, exchange: Exchange, text: str) -> None:
+        self.ports.say(
+            ReplyCompleted(
+                exchange=exchange.ident,
+                session=exchange.ask.session,
+                text=text,
+                parts=exchange.parts,
+                speak=exchange.ask.speak,
+            ),
+            exchange.trace,
+        )
+
+
+def _model_answer(turn: Turn, chosen: Attempt, outlook: Outlook, atp_per_cpu_s: float) -> Answer:
+    cut = cascade.cut(chosen)
+    answer = _answer(
+        turn.exchange,
+        outlook,
+        turn.exchange.said.strip(),
+        answered_by=chosen.level.name,
+        why=_why(turn, cut),
+        confidence=chosen.generated.confidence,
+    )
+    return msgspec.structs.replace(
+        answer,
+        tried=[cascade.tried(attempt, decision) for attempt, decision in turn.attempts],
+        atp=atp_per_cpu_s * sum(attempt.generated.cpu_s for attempt, _ in turn.attempts),
+        score=chosen.verdict.score if chosen.verdict else None,
+        verifier=chosen.verifier,
+        complete=not cut,
+    )
+
+
+def _answer(
+    exchange: Exchange, outlook: Outlook, text: str, *, answered_by: str, why: str, confidence: float
+) -> Answer:
+    """What every answer says, whoever gave it."""
+    ask, classified, metabolic = exchange.ask, exchange.classified, outlook.metabolic
+    return Answer(
+        exchange=exchange.ident,
+        session=ask.session,
+        question=ask.text,
+        text=text,
+        answered_by=answered_by,
+        why="; ".join([why, *exchange.notes]),
+        context=classified.context if classified else None,
+        snarc=classified.snarc if classified else None,
+        confidence=confidence,
+        metabolic_state=str(metabolic.state) if metabolic else "",
+        metabolic_number=metabolic.number if metabolic else 0,
+        stages=list(exchange.stages),
+        trace=exchange.trace,
+    )
+
+
+def _why(turn: Turn, cut: str) -> str:
+    """Why this level, then what became of each attempt."""
+    steps = [f"{attempt.level.name}: {decision.why}" for attempt, decision in turn.attempts]
+    return ". ".join([f"{turn.choice.level}: {turn.choice.why}", *steps, *([cut] if cut else [])])

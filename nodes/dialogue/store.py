@@ -1,0 +1,123 @@
+"""The database of this room: SQLite, a commit is on the disk when it returns, what people said is sealed."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from protocol.errors import SageError
+
+SCHEMA = 1
+"""Version of the tables, kept in `user_version`."""
+
+_TABLES = f"""
+BEGIN;
+CREATE TABLE outbox (
+    number      INTEGER PRIMARY KEY AUTOINCREMENT,
+    destination TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    body        BLOB NOT NULL,
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    refused     TEXT NOT NULL DEFAULT '',
+    UNIQUE (destination, key)
+) STRICT;
+CREATE INDEX outbox_waiting ON outbox (destination, number) WHERE refused = '';
+CREATE TABLE conversations (
+    session    TEXT PRIMARY KEY,
+    body       BLOB NOT NULL,
+    changed_ns INTEGER NOT NULL
+) STRICT;
+CREATE TABLE traces (
+    exchange TEXT PRIMARY KEY,
+    trace    TEXT NOT NULL,
+    session  TEXT NOT NULL,
+    body     BLOB NOT NULL,
+    at_ns    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX traces_by_trace ON traces (trace);
+PRAGMA user_version = {SCHEMA};
+COMMIT;
+"""
+
+
+class StoreUnreadable(SageError):
+    code = "dialogue.store"
+
+
+class Seal(Protocol):
+    """`runtime.sealing.Sealer`, as far as this room needs one."""
+
+    def seal(self, plain: bytes, context: bytes) -> bytes: ...
+    def open(self, sealed: bytes, context: bytes) -> bytes: ...
+
+
+class Store:
+    """One connection, shared by the threads of one process, one transaction at a time."""
+
+    def __init__(self, database: sqlite3.Connection, sealer: Seal) -> None:
+        self.sealer = sealer
+        self._database = database
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, path: Path, sealer: Seal) -> Store:
+        """The database at `path`, made if missing. Raises `StoreUnreadable`."""
+        path.touch(mode=0o600)
+        database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        try:
+            _prepare(database, path)
+        except sqlite3.DatabaseError as error:
+            database.close()
+            raise StoreUnreadable(
+                f"is no database of ours: {error}", place=str(path), remedy="move it away; a new one is made"
+            ) from error
+        except SageError:
+            database.close()
+            raise
+        return cls(database, sealer)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside is on the disk when it ends, or nothing of it. Transactions may be nested."""
+        with self._lock:
+            if self._database.in_transaction:
+                yield
+                return
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._lock, closing(self._database.execute(query, values)) as cursor:
+            return cursor.fetchall()
+
+    def write(self, statement: str, *values: Any) -> int:
+        """Run a statement, in its own transaction if there is none. Returns how many rows it changed."""
+        with self.transaction(), closing(self._database.execute(statement, values)) as cursor:
+            return cursor.rowcount
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
+
+
+def _prepare(database: sqlite3.Connection, path: Path) -> None:
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        database.executescript(_TABLES)
+    elif version != SCHEMA:
+        raise StoreUnreadable(
+            f"has tables of version {version}, this program reads {SCHEMA}",
+            place=str(path),
+            remedy="start the program that wrote it",
+        )

@@ -1,0 +1,148 @@
+"""One question to the models: an attempt by the chosen level, and further ones while no answer stands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nodes.dialogue import cascade, conversation
+from nodes.dialogue.cascade import Attempt, Decision
+from nodes.dialogue.choice import Candidate, Choice
+from nodes.dialogue.config import DialogueConfig, LevelConfig
+from nodes.dialogue.conversation import Conversation
+from nodes.dialogue.exchange import Exchange
+from nodes.dialogue.ports import Ports
+from protocol.errors import DeadlineExceeded, SageError
+from protocol.messages.model import ChatMessage, Generate
+from runtime.verifiers import Verdict, Verifier, judge
+
+CONTEXT_TOO_LONG = "model.context_too_long"
+"""Code of a worker's error for more tokens than its level takes."""
+
+
+@dataclass
+class Turn:
+    exchange: Exchange
+    conversation: Conversation
+    choice: Choice
+    config: DialogueConfig
+    ports: Ports
+    verifiers: Sequence[Verifier]
+    counts: Counter[str]
+    attempts: list[tuple[Attempt, Decision]] = field(default_factory=list)
+    failed: dict[str, SageError] = field(default_factory=dict)
+    """Level → why it gave no answer."""
+
+    @property
+    def messages(self) -> list[ChatMessage]:
+        return conversation.asking(self.conversation, self.exchange.ask.text, self.config.system)
+
+    async def take(self) -> Attempt:
+        """The attempt to answer with, its text given out. Raises what the last level raised if none answered at all."""
+        level: LevelConfig | None = self._level(self.choice.level)
+        while level is not None:
+            level = await self._try(level)
+        if not self.attempts:
+            raise next(reversed(self.failed.values()))
+        chosen = cascade.stand([attempt for attempt, _ in self.attempts])
+        text = chosen.generated.text.strip()
+        if self.exchange.said.strip() != text:
+            self.exchange.withdraw()
+            await self.exchange.say(text, chosen.level.name)
+        return chosen
+
+    async def _try(self, level: LevelConfig) -> LevelConfig | None:
+        """Let a level answer. Returns the one that should go on, None where there is nothing more to do."""
+        following = self._following(level)
+        try:
+            attempt = await self._attempt(level, following)
+        except SageError as error:
+            self.failed[level.name] = error
+            self.counts[f"failed.{level.name}"] += 1
+            self.exchange.notes.append(f"{level.name} gave no answer: {error}")
+            self.exchange.withdraw()
+            return self._following(level) or self._preceding(level)
+        decision = cascade.judge(
+            attempt,
+            _candidate(following) if following else None,
+            asked_for=bool(self.exchange.ask.level),
+            time_left=self.exchange.remaining_s > self.config.times.spare,
+        )
+        self.attempts.append((attempt, decision))
+        if decision.accept:
+            return None
+        self.counts[f"handed_on.{level.name}"] += 1
+        self.exchange.withdraw()
+        return following
+
+    async def _attempt(self, level: LevelConfig, following: LevelConfig | None) -> Attempt:
+        """One level's answer to as much of the conversation as it takes."""
+        while True:
+            try:
+                return await self._generate(level, following)
+            except SageError as error:
+                code = getattr(error, "remote_code", error.code)
+                if code != CONTEXT_TOO_LONG or not self.conversation.messages:
+                    raise
+                self.conversation = conversation.shortened(self.conversation)
+                self.counts["shortened"] += 1
+                self.exchange.notes.append(f"the older half of the conversation was left out for {level.name}")
+
+    async def _generate(self, level: LevelConfig, following: LevelConfig | None) -> Attempt:
+        ask, times = self.exchange.ask, self.config.times
+        deadline = self.exchange.remaining_s * (times.first_share if following else 1.0)
+        if deadline <= 0:
+            raise DeadlineExceeded("no time is left for it", place=level.name)
+        messages = self.messages
+        request = Generate(messages=messages, session=ask.session, max_new_tokens=ask.max_new_tokens)
+        live = self.choice.trusted or following is None
+        began_ns = self.ports.mono_ns()
+        with self.exchange.stage(f"generate.{level.name}") as stage:
+            async with self.ports.generate(
+                level.worker, request, deadline=deadline, trace=self.exchange.trace
+            ) as generation:
+                async for token in generation:
+                    if live:
+                        await self.exchange.say(token.text, level.name)
+                generated = generation.reply
+            spent = ", ".join(f"{name} {seconds:.3f}" for name, seconds in generated.seconds.items())
+            stage.detail = f"{generated.tokens_reused} reused, {generated.tokens_computed} computed; {spent}"
+        seconds = (self.ports.mono_ns() - began_ns) / 1e9
+        verifier, verdict = self._verify(messages, generated.text)
+        return Attempt(_candidate(level), generated, seconds, verifier, verdict)
+
+    def _verify(self, messages: Sequence[ChatMessage], text: str) -> tuple[str, Verdict | None]:
+        if not self.config.verify or not self.verifiers:
+            return "", None
+        with self.exchange.stage("verify") as stage:
+            try:
+                found = judge(self.verifiers, messages, text)
+            except Exception as error:  # A verifier is another package's code; it may not cost the asker his answer.
+                self.counts["verifier_failed"] += 1
+                self.exchange.notes.append(f"a verifier failed: {type(error).__name__}: {error}")
+                return "", None
+            stage.detail = f"{found[0]}: {found[1].score:.2f} at {found[1].skill}" if found else "no verifier knows it"
+        return found or ("", None)
+
+    def _following(self, level: LevelConfig) -> LevelConfig | None:
+        """The next larger level that has not failed; none where the asker wanted this one."""
+        if self.exchange.ask.level:
+            return None
+        larger = self.config.levels[self.config.levels.index(level) + 1 :]
+        gone = self.ports.outlook().gone
+        return next((one for one in larger if one.name not in self.failed and one.worker not in gone), None)
+
+    def _preceding(self, level: LevelConfig) -> LevelConfig | None:
+        """The next smaller level that has not been tried: better a small answer than none."""
+        if self.exchange.ask.level or self.attempts:
+            return None
+        smaller = self.config.levels[: self.config.levels.index(level)]
+        return next((one for one in reversed(smaller) if one.name not in self.failed), None)
+
+    def _level(self, name: str) -> LevelConfig:
+        return next(level for level in self.config.levels if level.name == name)
+
+
+def _candidate(level: LevelConfig) -> Candidate:
+    return Candidate(level.name, level.cost, level.accept_at)
