@@ -48,19 +48,17 @@ class Metabolism:
     def rouse(self, reason: str, salience: float, now_s: float) -> Standing | None:
         """Somebody needs the whole awake."""
         self.sensed = senses.noticed(self.sensed, salience, now_s, self.config.senses)
-        made = self.advance(now_s)
         if self.standing.state in ASLEEP:
-            made = self._enter(Decision(Metabolic.WAKE, reason or "roused"), now_s)
-        return made
+            return self._enter(Decision(Metabolic.WAKE, reason or "roused"), now_s)
+        return self.advance(now_s)
 
     def request(self, wish: Metabolic, now_s: float) -> tuple[Standing | None, str]:
         """An operator wishes a state: the transition that follows, and why the wish is not followed, or not yet."""
-        made = self.advance(now_s)
         inputs = senses.read(self.sensed, self.account.atp, now_s, self.config)
         if refused := refusal(wish, self.standing.state, inputs, self.config):
-            return made, f"{wish} was refused: {refused}"
+            return None, f"{wish} was refused: {refused}"
         self.sensed = senses.wished(self.sensed, wish, now_s)
-        made = self.advance(now_s) or made
+        made = self.advance(now_s)
         waits = self.standing.state is not wish
         return made, f"{wish} follows when {self.standing.state} has lasted its shortest time" if waits else ""
 
@@ -94,6 +92,7 @@ class Metabolism:
         )
 
     def _enter(self, decision: Decision, now_s: float) -> Standing:
+        self.account = energy.elapse(self.account, self.standing.state, now_s, self.config.energy)
         self.standing = Standing(
             state=decision.state,
             number=self.standing.number + 1,

@@ -20,6 +20,7 @@ from protocol.messages.audio import SpeechActivity
 from protocol.messages.context import Classified
 from protocol.messages.dialogue import ExchangeCompleted, ExchangeStarted
 from protocol.messages.dream import DreamCompleted
+from protocol.messages.hub import ListNodes, Registry
 from protocol.messages.metabolism import Metabolic, MetabolicState, RequestState, Rouse, Settle, Settled
 from protocol.messages.node import NodeState
 from runtime import config, paths
@@ -29,6 +30,7 @@ STORE_FILE = "metabolism.sqlite"
 KINDS = ("exchange", "dream")
 SAY_ENERGY_S = 5.0
 KEEP_ACCOUNT_S = 30.0
+HUB_PATIENCE_S = 10.0
 
 
 class MetabolicController(Node):
@@ -40,9 +42,7 @@ class MetabolicController(Node):
         tick_s: float = 0.5
         """How often time alone may bring a transition; whatever is heard is decided at once."""
 
-    _metabolism: Metabolism | None = None
-    """None until it has started: events come in before."""
-    _store: Store
+    _started = False
 
     async def start(self) -> None:
         path = Path(self.params.config) if self.params.config else paths.shipped("configs/metabolism.yaml")
@@ -55,23 +55,21 @@ class MetabolicController(Node):
         self._degraded = False
         self._said_energy_s = self._kept_account_s = self._now()
         self.stats_record("metabolism", self._counters)
-        self.publish(self._said())
-        self._publish_energy()
-        if self.metabolic is not None:
-            await self.metabolic_changed(self.metabolic)
+        taken_up = await self._taken_up()
+        if taken_up > self._metabolism.standing.number:
+            self.log.warning("number.resumed", taken_up=taken_up, own=self._metabolism.standing.number)
+            self._publish(self._metabolism.renumber(taken_up, self._now()))
+        else:
+            self.publish(self._said())
+            self._publish_energy()
+        self._started = True
         self.spawn(self._keep_ticking())
 
     async def stop(self) -> None:
-        if self._metabolism is not None:
+        if self._started:
             self._metabolism.advance(self._now())
             self._store.keep(self._metabolism.account)
             self._store.close()
-
-    async def metabolic_changed(self, state: MetabolicState) -> None:
-        """A number beyond our own: our memory was lost while the others went on. Numbers never fall."""
-        if self._metabolism is not None and state.number > self._metabolism.standing.number:
-            self.log.warning("number.resumed", heard=state.number, own=self._metabolism.standing.number)
-            self._publish(self._metabolism.renumber(state.number, self._now()))
 
     # What happens
 
@@ -95,7 +93,7 @@ class MetabolicController(Node):
 
     @on(DreamCompleted)
     async def dream_completed(self, event: Event[DreamCompleted]) -> None:
-        if self._metabolism is not None and not event.body.interrupted:
+        if not event.body.interrupted:
             self._store.dreamt(self.clock.wall_ns())
             self._sense(lambda sensed, _now: senses.learned(sensed, 0))
 
@@ -104,7 +102,8 @@ class MetabolicController(Node):
     @serve(RequestState)
     async def request(self, request: RequestState, call: Call) -> MetabolicState:
         """Follow an operator's wish; the answer tells the state that holds, and why if it is another."""
-        made, refused = self._alive.request(request.state, self._now())
+        self._pass_time()
+        made, refused = self._metabolism.request(request.state, self._now())
         self._publish(made)
         self.log.info("state.requested", wish=request.state, who=request.who, by=call.caller, refused=refused)
         said = self._said()
@@ -113,50 +112,45 @@ class MetabolicController(Node):
     @serve(Rouse)
     async def rouse(self, request: Rouse, _call: Call) -> MetabolicState:
         """Wake the whole, at once."""
-        self._publish(self._alive.rouse(request.reason, request.salience, self._now()))
+        self._pass_time()
+        self._publish(self._metabolism.rouse(request.reason, request.salience, self._now()))
         return self._said()
 
     @serve(Settle, queue=1024)
     async def settle(self, claim: Settle, _call: Call) -> Settled:
         """Book what something cost, once. Answered when it is on the disk."""
         _refuse_senseless(claim)
-        settlement = self._alive.settle(claim, self._store.settled(claim.ident), self._now())
+        settlement = self._metabolism.settle(claim, self._store.settled(claim.ident), self._now())
         if not settlement.repeated:
             self._store.settle(claim.ident, claim.kind, settlement.charged, settlement.account, self.clock.wall_ns())
-        self._alive.settled(settlement, claim.kind)
+        self._metabolism.settled(settlement, claim.kind)
         self._settled += 1
         self._repeated += settlement.repeated
-        self._publish(self._alive.advance(self._now()))
+        self._pass_time()
         self._publish_energy()
         return Settled(
             ident=claim.ident,
             atp=settlement.charged / energy.MICRO,
-            remaining=self._alive.account.atp,
+            remaining=self._metabolism.account.atp,
             repeated=settlement.repeated,
         )
 
     # What follows
 
-    @property
-    def _alive(self) -> Metabolism:
-        """Once it has started."""
-        assert self._metabolism is not None
-        return self._metabolism
-
     def _sense(self, change: Callable[[Senses, float], Senses]) -> None:
-        """Take in what happened, and decide at once. What happened before the start needs no answer: it was awake."""
-        if self._metabolism is None:
-            return
-        now = self._now()
-        self._metabolism.sensed = change(self._metabolism.sensed, now)
-        self._publish(self._metabolism.advance(now))
+        """Take in what happened, and decide at once."""
+        self._metabolism.sensed = change(self._metabolism.sensed, self._now())
+        self._pass_time()
+
+    def _pass_time(self) -> None:
+        self._publish(self._metabolism.advance(self._now()))
 
     def _publish(self, made: Standing | None) -> None:
         """Write a transition down, then say it."""
         if made is None:
             return
         said = self._said()
-        self._write(lambda: self._store.entered(said, self._alive.account))
+        self._write(lambda: self._store.entered(said, self._metabolism.account))
         self.log.info("state.changed", state=made.state, number=made.number, reason=made.reason, was=made.previous)
         self.publish(said)
         self._publish_energy()
@@ -164,12 +158,12 @@ class MetabolicController(Node):
     async def _keep_ticking(self) -> None:
         while True:
             await asyncio.sleep(self.params.tick_s)
+            self._pass_time()
             now = self._now()
-            self._publish(self._alive.advance(now))
             if now - self._said_energy_s >= SAY_ENERGY_S:
                 self._publish_energy()
             if now - self._kept_account_s >= KEEP_ACCOUNT_S:
-                self._write(lambda: self._store.keep(self._alive.account))
+                self._write(lambda: self._store.keep(self._metabolism.account))
                 self._kept_account_s = now
 
     def _write(self, write: Callable[[], None]) -> None:
@@ -187,7 +181,12 @@ class MetabolicController(Node):
 
     def _publish_energy(self) -> None:
         self._said_energy_s = self._now()
-        self.publish(energy.statement(self._alive.account, self._config.energy))
+        self.publish(energy.statement(self._metabolism.account, self._config.energy))
+
+    async def _taken_up(self) -> int:
+        """The highest transition any node has taken up. Beyond our own, our memory was lost: numbers never fall."""
+        registry: Registry = await self.call("hub", ListNodes(), deadline=HUB_PATIENCE_S)
+        return max((record.health.metabolic_number for record in registry.nodes if record.health), default=0)
 
     def _resumed(self) -> Metabolism:
         """As it was when the controller ended; awake and rested on the first start."""
@@ -207,16 +206,16 @@ class MetabolicController(Node):
         return Metabolism(self._config, standing, energy.resume(account, now), sensed)
 
     def _said(self) -> MetabolicState:
-        return self._alive.said(self._now(), self.clock.wall_ns())
+        return self._metabolism.said(self._now(), self.clock.wall_ns())
 
     def _now(self) -> float:
         return self.clock.mono_ns() / 1e9
 
     def _counters(self) -> dict[str, float]:
-        sensed = self._alive.sensed
+        sensed = self._metabolism.sensed
         return {
-            "number": self._alive.standing.number,
-            "atp": self._alive.account.atp,
+            "number": self._metabolism.standing.number,
+            "atp": self._metabolism.account.atp,
             "waiting": len(sensed.waiting),
             "lessons": sensed.lessons,
             "settled": self._settled,
