@@ -9,14 +9,14 @@ Everything here is synchronous and belongs to one thread. Time comes in as a clo
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import msgspec
 import torch
 
 from nodes.model_worker import loading
-from nodes.model_worker.errors import ModelMemory
+from nodes.model_worker.errors import ModelError, ModelMemory
 from nodes.model_worker.kv.sessions import Sessions
+from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.turn import Stages, Turn
@@ -30,7 +30,9 @@ class Engine:
     def __init__(self, level: Level, *, clock: Clock | None = None) -> None:
         self.level = level
         self._clock = clock or Clock()
-        self._learned: Path | None = None
+        self.problem = ""
+        """Why the model could not be loaded, when it was last tried."""
+        self._learned: Learned | None = None
         self._model: LoadedModel | None = None
         self._sessions = Sessions(layers=0, budget=0, bytes_per_token=0)
         self._info = ModelInfo(level=level.name, model=level.model, version="", loaded=False)
@@ -44,10 +46,19 @@ class Engine:
         if self._model is None:
             stages = Stages(self._clock)
             with stages.measure("load"):
-                self._model = loading.load(self.level, self._learned)
+                self._model = self._load()
             self._sessions = Sessions(self._model.layers, self.level.state, self._model.kv_bytes_per_token)
             self._info = _info(self.level, self._model, stages.seconds["load"])
         return self._model
+
+    def _load(self) -> LoadedModel:
+        try:
+            model = loading.load(self.level, self._learned.path if self._learned else None)
+        except ModelError as error:
+            self.problem = str(error)
+            raise
+        self.problem = ""
+        return model
 
     def unload(self) -> None:
         """Free the model and the attention state that only it can read. The next request loads it again."""
@@ -56,11 +67,30 @@ class Engine:
         self._info = msgspec.structs.replace(self._info, loaded=False)
         loading.free_memory()
 
-    def adopt(self, learned: Path | None) -> None:
-        """Answer from now on with the weights in this folder; None goes back to the level's own."""
+    def adopt(self, learned: Learned | None) -> bool:
+        """Answer from now on with these weights; None goes back to the level's own. Whether that changed anything.
+
+        A loaded model is loaded anew. Raises the errors of loading, and ModelUnfit for weights that are not what they
+        are said to be; the level then answers with its own.
+        """
+        if learned == self._learned:
+            return False
+        try:
+            if learned:
+                learned.check(self.level)
+        except ModelError:
+            self._use(None)
+            raise
+        self._use(learned)
+        return True
+
+    def _use(self, learned: Learned | None) -> None:
+        loaded = self.loaded
         if learned != self._learned:
-            self._learned = learned
             self.unload()
+            self._learned = learned
+        if loaded:
+            self.load()
 
     def info(self) -> ModelInfo:
         return msgspec.structs.replace(self._info, state_bytes=self._sessions.nbytes, sessions=len(self._sessions))

@@ -1,3 +1,4 @@
+import dataclasses
 import gc
 import weakref
 from collections.abc import Callable
@@ -8,7 +9,9 @@ import msgspec
 import pytest
 
 from nodes.model_worker.engine import Engine
-from nodes.model_worker.errors import ContextTooLong, ModelMemory, ModelMissing, NoChatTemplate
+from nodes.model_worker.errors import ContextTooLong, ModelError, ModelMemory, ModelMissing, NoChatTemplate
+from nodes.model_worker.folder import open_folder, weights_digest
+from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
 from nodes.model_worker.turn import ids_that_say
 from protocol.errors import BadRequest
@@ -207,17 +210,50 @@ def test_unloading_frees_the_model_and_the_next_request_loads_it_again(engine: E
     assert engine.generate(Generate(messages=chat("ok"), session="s")).ids == first.ids
 
 
-def test_learned_weights_are_taken_up_and_given_back(engine: Engine, tmp_path: Path) -> None:
+@pytest.fixture
+def learned(tmp_path: Path, level: Level) -> Learned:
     from tests.unit.model_worker import tiny
 
+    path = tiny.save(tmp_path / "learned", seed=1)
+    own = weights_digest(open_folder(Path(level.model)))
+    return Learned(path, weights_digest(open_folder(path)), own)
+
+
+def test_learned_weights_are_taken_up_and_given_back(engine: Engine, learned: Learned) -> None:
     request = Generate(messages=chat("ok"))
     own = engine.generate(request)
-    engine.adopt(tiny.save(tmp_path, seed=1))
-    learned = engine.generate(request)
-    engine.adopt(None)
-    assert learned.version != own.version
-    assert learned.ids != own.ids
+    assert engine.adopt(learned)
+    assert engine.loaded
+    assert not engine.adopt(learned)
+    taught = engine.generate(request)
+    assert engine.adopt(None)
+    assert taught.version != own.version
+    assert taught.ids != own.ids
     assert engine.generate(request).ids == own.ids
+
+
+def test_learned_weights_wait_for_the_model_to_be_needed(engine: Engine, learned: Learned) -> None:
+    engine.adopt(learned)
+    assert not engine.loaded
+    assert engine.load().fingerprint["weights"] == learned.digest
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"digest": "0" * 16}, "not 0000"),
+        ({"base": "0" * 16}, "was learned from weights 0000"),
+        ({"path": Path("/nowhere")}, "no such folder"),
+    ],
+)
+def test_weights_that_are_not_what_they_are_said_to_be_are_refused_and_the_own_ones_answer(
+    engine: Engine, learned: Learned, changes: dict[str, Any], said: str
+) -> None:
+    own = engine.load().version
+    engine.adopt(learned)
+    with pytest.raises(ModelError, match=said):
+        engine.adopt(dataclasses.replace(learned, **changes))
+    assert engine.load().version == own
 
 
 def test_memory_that_runs_out_is_a_named_error_and_the_session_starts_anew(
@@ -243,6 +279,7 @@ def test_a_model_that_is_not_there_is_said_when_it_is_first_needed(level: Level)
     assert not engine.info().loaded
     with pytest.raises(ModelMissing):
         engine.generate(Generate(ids=[1]))
+    assert "no such folder" in engine.problem
 
 
 @pytest.mark.parametrize(("text", "ids"), [("ab", [1, 2]), ("a", [1]), ("abc", [1, 2, 3]), ("b", []), ("", [])])

@@ -1,0 +1,153 @@
+"""A model worker as a process: one level's model behind the `model/…` services."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nodes.model_worker import levels
+from nodes.model_worker.errors import ModelError
+from nodes.model_worker.learned import Learned
+from nodes.model_worker.residency import Residency, residency
+from nodes.model_worker.worker import Worker
+from protocol.messages.dream import AdapterCurrent
+from protocol.messages.metabolism import MetabolicState
+from protocol.messages.model import Generate, Generated, InfoRequest, Load, ModelInfo, Token, Unload
+from runtime.node import Call, Event, Node, on, run, serve
+
+WAITING = 32
+"""Requests worked on or waiting; the next is refused as overloaded."""
+REPLY_S = 0.05
+"""Generation ends so long before the caller's deadline, that what there is of the answer still arrives."""
+
+
+class ModelWorker(Node):
+    """Answers with one language model, and keeps what it computed of each conversation."""
+
+    class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+        level: str
+        levels: str = "configs/levels.yaml"
+        """The levels file; a relative path may lie below the install."""
+        preload: bool = True
+        """Load at the start; otherwise with the first request."""
+
+    def __init__(self, **context: Any) -> None:
+        """As every node. Raises `ConfigError` for a levels file or a level that is not there."""
+        super().__init__(**context)
+        self._level = levels.load(self.params.levels).by_name(self.params.level)
+        self._worker = Worker(self._level, self.clock)
+        self._degraded = False
+
+    async def start(self) -> None:
+        self.stats_record("model", self._model_stats)
+        self.stats_record("attention_state", lambda: self._worker.state_stats)
+        if self.params.preload:
+            await self._load()
+
+    async def stop(self) -> None:
+        await self._worker.close()
+
+    @serve(Generate, concurrency=WAITING, queue=0)
+    async def generate(self, request: Generate, call: Call) -> Generated:
+        """Stream the answer token by token, then say what it took."""
+        # At most `max_new_tokens` wait here for a caller that reads slowly; the model does not wait for it.
+        tokens: asyncio.Queue[Token | None] = asyncio.Queue()
+        sending = asyncio.ensure_future(_send(tokens, call))
+        try:
+            generated = await self._worker.generate(
+                request,
+                on_token=tokens.put_nowait,
+                cancelled=lambda: call.cancelled,
+                deadline=self.clock.mono_ns() / 1e9 + call.remaining() - REPLY_S,
+            )
+            tokens.put_nowait(None)
+            await sending
+        finally:
+            sending.cancel()
+            self._show_problem()
+        return generated
+
+    @serve(Load)
+    async def load(self, _request: Load, _call: Call) -> ModelInfo:
+        try:
+            await self._worker.load()
+        finally:
+            self._show_problem()
+        return self._worker.info
+
+    @serve(Unload)
+    async def unload(self, _request: Unload, _call: Call) -> ModelInfo:
+        await self._worker.unload()
+        return self._worker.info
+
+    @serve(InfoRequest)
+    async def info(self, _request: InfoRequest, _call: Call) -> ModelInfo:
+        return self._worker.info
+
+    async def metabolic_changed(self, state: MetabolicState) -> None:
+        """Unload before the transition counts as taken up; load beside it, for that may take long."""
+        match residency(state, self._level.dream):
+            case Residency.UNLOADED:
+                await self._worker.unload()
+            case Residency.HELD:
+                self.spawn(self._load())
+
+    @on(AdapterCurrent)
+    async def learned(self, event: Event[AdapterCurrent]) -> None:
+        """Answer with the weights a dream has put in force for this level, or with its own where it names none."""
+        learned = next(
+            (
+                Learned(Path(adapter.path), adapter.digest, adapter.base_version)
+                for adapter in event.body.adapters
+                if adapter.level == self._level.name and adapter.digest
+            ),
+            None,
+        )
+        try:
+            if await self._worker.adopt(learned):
+                self.log.info("learned.adopted", digest=learned.digest if learned else "")
+        except ModelError as error:
+            self.log.warning("learned.refused", digest=learned.digest if learned else "", error=str(error))
+        self._show_problem()
+
+    async def _load(self) -> None:
+        """Load, and say so if that fails: the node goes on, and each request gets the error by its name."""
+        try:
+            await self._worker.load()
+        except ModelError as error:
+            self.log.warning("model.not_loaded", error=str(error))
+        else:
+            info = self._worker.info
+            self.log.info(
+                "model.loaded", level=info.level, version=info.version, device=info.device, seconds=info.load_s
+            )
+        self._show_problem()
+
+    def _show_problem(self) -> None:
+        """Degraded while the model does not load, ready again once it does."""
+        problem = self._worker.problem
+        if problem:
+            self.health("degraded", problem)
+        elif self._degraded:
+            self.health("ready")
+        self._degraded = bool(problem)
+
+    def _model_stats(self) -> dict[str, float]:
+        info = self._worker.info
+        return {
+            "loaded": float(info.loaded),
+            "load_s": info.load_s,
+            "weight_bytes": info.weight_bytes,
+            "state_bytes": info.state_bytes,
+            "waiting": self._worker.waiting,
+        }
+
+
+async def _send(tokens: asyncio.Queue[Token | None], call: Call) -> None:
+    while (token := await tokens.get()) is not None:
+        await call.part(token)
+
+
+if __name__ == "__main__":
+    run(ModelWorker)
