@@ -1,0 +1,1 @@
+"""Benchmarks: each is one command that measures, compares side by side, and ends in one record with its goals."""
