@@ -66,7 +66,7 @@ def expand(path: str, read: Read, *, settings: Mapping[str, str], host: str, env
         environment={name: as_text(item.plain()) for name, item in merged.environment.items()},
         nodes={name: node for name, node in nodes.items() if node.when},
         items=merged.nodes,
-        absent={name: merged.nodes[name].place for name, node in nodes.items() if not node.when},
+        absent={name: _at(merged.nodes[name], ("when",)).place for name, node in nodes.items() if not node.when},
         shutdown=DEFAULT_SHUTDOWN if merged.shutdown is None else merged.shutdown,
     )
 
