@@ -46,7 +46,7 @@ def find(named: str) -> str:
     if named and Path(named).is_file():
         return named
     name = Path(named or DEFAULT)
-    plain = str(name) == name.stem or name.parts == ("launch", name.name)
+    plain = str(name.parent) in (".", "launch")
     shipped = paths.shipped("launch") / f"{name.stem}{SUFFIX}"
     if plain and name.suffix in ("", SUFFIX) and shipped.is_file():
         return _shortened(shipped)

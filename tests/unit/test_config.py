@@ -197,12 +197,18 @@ def test_plain_values_are_held_to_the_same_rules() -> None:
         config.from_plain({"name": object()}, Outer, "SAGE_PARAMS")
 
 
+def refused_at(data: bytes) -> str | None:
+    """The file that the refusal names, None if there was none."""
+    try:
+        assert isinstance(config.convert(config.parse(data, "f.yaml"), Outer), Outer)
+    except ConfigError as error:
+        return error.place.split(":")[0]
+    return None
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_give_anything_but_a_config_error(data: bytes) -> None:
-    try:
-        config.convert(config.parse(data, "f.yaml"), Outer)
-    except ConfigError as error:
-        assert error.place.startswith("f.yaml")
+    assert refused_at(data) in (None, "f.yaml")
 
 
 NAMES = st.sampled_from([*Outer.__struct_fields__, "x", "1", "<<"])
@@ -215,9 +221,4 @@ VALUES = st.recursive(
 
 @given(st.dictionaries(NAMES, VALUES, max_size=4))
 def test_no_tree_gives_anything_but_a_config_error(tree: dict[str, object]) -> None:
-    try:
-        value = config.convert(config.parse(msgspec.json.encode(tree), "f.yaml"), Outer)
-    except ConfigError as error:
-        assert error.place.startswith("f.yaml:1")
-    else:
-        assert isinstance(value, Outer)
+    assert refused_at(msgspec.json.encode(tree)) in (None, "f.yaml")
