@@ -82,6 +82,11 @@ class Responder:
         )
         return finished.answer
 
+    async def stop(self) -> None:
+        """End whatever is being answered, and wait until it has ended."""
+        tasks = [task for session in list(self._under_way) for task in self._stop(session)]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def stats(self) -> dict[str, float]:
         return {**self.counts, "under_way": sum(len(tasks) for tasks in self._under_way.values())}
 
@@ -213,16 +218,19 @@ class Responder:
         finally:
             if exchange.parts:
                 self._close_reply(exchange, exchange.said)
-            reason = str(error) if not stopped else "stopped" if exchange.remaining_s > 0 else "out of time"
+            # One that its asker gave up has not failed: the controller counts failures.
+            reason = str(error) if not stopped else "" if exchange.remaining_s > 0 else "out of time"
             self.ports.say(
                 ExchangeCompleted(answer=None, exchange=exchange.ident, session=exchange.ask.session, error=reason),
                 exchange.trace,
             )
 
-    def _stop(self, session: str) -> None:
-        """End what is being answered in the conversation."""
-        for task in self._under_way.get(session, ()):
+    def _stop(self, session: str) -> list[asyncio.Task[object]]:
+        """End what is being answered in the conversation; the tasks that are ending."""
+        ending = list(self._under_way.get(session, ()))
+        for task in ending:
             task.cancel()
+        return ending
 
     # Bounds and bookkeeping
 

@@ -1,0 +1,95 @@
+"""The sense of context as a process: it classifies what comes in, scores what came of it, and keeps what it learned."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from nodes.context_classifier import config
+from nodes.context_classifier.classifier import Classifier
+from nodes.context_classifier.snapshot import SnapshotUnreadable
+from protocol.errors import SealError
+from protocol.messages.context import Classified, Classify, ExchangeScored, ScoreExchange
+from protocol.messages.metabolism import MetabolicState
+from protocol.messages.node import NodeState
+from runtime.node import Call, Node, run, serve
+from runtime.paths import write_atomically
+from runtime.sealing import Sealer
+
+MEMORY_FILE = "context.memory"
+PLACE = b"context/memory"
+
+
+class ContextClassifier(Node):
+    """Tells stable, moving, unstable and novel apart, and says how much it matters."""
+
+    class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+        config: str = ""
+        """Path of the configuration; empty: the one that ships."""
+
+    _classifier: Classifier | None = None
+
+    async def start(self) -> None:
+        self._config = config.load(self.params.config)
+        self._sealer = Sealer.load(self.state_dir, "context")
+        self._path = self.state_dir / MEMORY_FILE
+        self._saved = 0
+        self._classifier = self._restored()
+        self.stats_record("context", lambda: {**self._known().stats(), "saved": self._saved})
+        self.spawn(self._keep_saving())
+
+    async def stop(self) -> None:
+        if self._classifier is not None:
+            self._save()
+
+    async def metabolic_changed(self, state: MetabolicState) -> None:
+        if not state.policy.learn and self._classifier is not None:
+            self._save()
+
+    @serve(Classify, queue=256)
+    async def classify(self, request: Classify, call: Call) -> Classified:
+        """What kind of moment the input makes. It counts as known from then on."""
+        classified = self._known().classify(request)
+        self.publish(classified, trace=call.trace)
+        return classified
+
+    @serve(ScoreExchange, queue=256)
+    async def score(self, request: ScoreExchange, call: Call) -> ExchangeScored:
+        """How much a finished exchange matters. Asked twice, answered with the first score."""
+        scored, new = self._known().score(request)
+        if new:
+            self.publish(scored, trace=call.trace)
+        return scored
+
+    def _known(self) -> Classifier:
+        assert self._classifier is not None
+        return self._classifier
+
+    def _restored(self) -> Classifier:
+        """As it was saved. A memory that cannot be read is moved aside, and that is said."""
+        if not self._path.exists():
+            return Classifier(self._config)
+        try:
+            return Classifier.restored(self._config, self._sealer.open(self._path.read_bytes(), PLACE))
+        except (SnapshotUnreadable, SealError) as error:
+            aside = self._path.with_suffix(f".unreadable-{self.clock.wall_ns()}")
+            self._path.rename(aside)
+            self.log.exception("memory.unreadable", moved_to=str(aside))
+            self.health(NodeState.DEGRADED, f"began with nothing known: {error}; the file is now {aside.name}")
+            return Classifier(self._config)
+
+    async def _keep_saving(self) -> None:
+        while True:
+            await asyncio.sleep(self._config.save_every)
+            self._save()
+
+    def _save(self) -> None:
+        if not self._known().changed:
+            return
+        write_atomically(self._path, self._sealer.seal(self._known().save(), PLACE))
+        self._saved += 1
+
+
+if __name__ == "__main__":
+    run(ContextClassifier)

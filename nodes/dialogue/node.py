@@ -1,0 +1,193 @@
+"""Dialogue as a process: words come in by voice or by call, one path answers them all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from nodes.dialogue import config, patterns
+from nodes.dialogue.choice import NO_TABLE
+from nodes.dialogue.deliveries import DESTINATIONS
+from nodes.dialogue.exchange import Exchange
+from nodes.dialogue.ports import Outlook
+from nodes.dialogue.reach import Reach
+from nodes.dialogue.respond import Responder
+from nodes.dialogue.store import Store
+from nodes.dialogue.traces import spoken
+from nodes.trust_ledger.config import TrustConfig
+from protocol.errors import ConfigError, SageError
+from protocol.messages.audio import Utterance
+from protocol.messages.dialogue import (
+    Answer,
+    Ask,
+    ForgetSession,
+    Forgotten,
+    ReplyPart,
+    TraceReply,
+    TraceRequest,
+)
+from protocol.messages.dream import AdapterCurrent
+from protocol.messages.hub import Registry
+from protocol.messages.metabolism import Energy
+from protocol.messages.node import NodeState
+from protocol.messages.speech import Spoken
+from protocol.messages.trust import TrustTable
+from runtime.config import load as load_config
+from runtime.node import Call, Event, Node, on, run, serve
+from runtime.paths import shipped
+from runtime.sealing import Sealer
+from runtime.verifiers import Verifier, load_verifiers
+
+STORE_FILE = "dialogue.sqlite"
+PRESENT = (NodeState.STARTING, NodeState.READY, NodeState.DEGRADED)
+
+
+class Dialogue(Node):
+    """Answers what it is asked, with the smallest model that can be trusted with it."""
+
+    class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+        config: str = ""
+        """Path of the configuration; empty: the one that ships. So for the other two."""
+        patterns: str = ""
+        trust: str = ""
+
+    _reach: Reach | None = None
+
+    async def start(self) -> None:
+        self._config = config.load(self.params.config)
+        trust = load_config(self.params.trust or shipped("configs/trust.yaml"), TrustConfig)
+        self._energy: Energy | None = None
+        self._table: TrustTable = NO_TABLE
+        self._present: frozenset[str] | None = None
+        self._store = Store.open(self.state_dir / STORE_FILE, Sealer.load(self.state_dir, "dialogue"))
+        self._reach = reach = Reach(self, self._config, self._store, self._outlook)
+        self._responder = Responder(self._config, patterns.load(self.params.patterns), trust, self._verifiers(), reach)
+        for name, record in (
+            ("responder", self._responder.stats),
+            ("outbox", reach.outbox.stats),
+            ("conversations", reach.conversations.stats),
+            ("traces", reach.traces.stats),
+        ):
+            self.stats_record(name, record)
+        self._rounds = [self.spawn(work) for work in reach.courier.rounds(DESTINATIONS)]
+
+    async def stop(self) -> None:
+        if self._reach is None:
+            return
+        await self._responder.stop()
+        for task in self._rounds:
+            task.cancel()
+        await asyncio.gather(*self._rounds, return_exceptions=True)
+        self._store.close()
+
+    # What is asked
+
+    @serve(Ask, concurrency=64, queue=64)
+    async def ask(self, request: Ask, call: Call) -> Answer:
+        """Answer, in pieces as they come, then with everything that is known of the answer."""
+        within_s = min(call.remaining(), 10 * self._config.times.answer)
+        return await self._respond(request, call.trace, within_s, call.part)
+
+    @serve(TraceRequest)
+    async def trace(self, request: TraceRequest, _call: Call) -> TraceReply:
+        """The stages of an exchange and how long they took."""
+        found = await asyncio.to_thread(self._kept.traces.find, request.ident)
+        nothing = TraceReply(exchange="", trace=b"", question="", answered_by="", stages=[], found=False)
+        return found or nothing
+
+    @serve(ForgetSession)
+    async def forget(self, request: ForgetSession, _call: Call) -> Forgotten:
+        """Remove what was said in a conversation."""
+        return Forgotten(messages=await asyncio.to_thread(self._kept.conversations.forget, request.session))
+
+    # What is heard
+
+    @on(Utterance)
+    async def heard(self, event: Event[Utterance]) -> None:
+        """Answer aloud; beside the handler, so that what is said meanwhile is heard too."""
+        self.spawn(self._answer_aloud(event.body, event.header.trace))
+
+    @on(Spoken)
+    async def was_spoken(self, event: Event[Spoken]) -> None:
+        await asyncio.to_thread(self._kept.traces.add, event.body.exchange, spoken(event.body, event.header.source))
+
+    @on(Energy)
+    async def energy_said(self, event: Event[Energy]) -> None:
+        self._energy = event.body
+
+    @on(TrustTable)
+    async def trust_said(self, event: Event[TrustTable]) -> None:
+        self._table = event.body
+
+    @on(AdapterCurrent)
+    async def adapters_said(self, _event: Event[AdapterCurrent]) -> None:
+        """Which version answers from now on is known once it has."""
+        self._responder.versions.clear()
+
+    @on(Registry)
+    async def registry_said(self, event: Event[Registry]) -> None:
+        present = frozenset(record.name for record in event.body.nodes if record.state in PRESENT)
+        for back in present - (self._present or frozenset()):
+            self._kept.courier.poke(back)
+        self._present = present
+
+    # What follows
+
+    async def _answer_aloud(self, utterance: Utterance, trace: bytes) -> None:
+        ask = Ask(
+            text=utterance.text,
+            session=utterance.session or f"voice/{utterance.source}",
+            source="voice",
+            speak=True,
+            utterance_end_ns=utterance.speech_end_ns,
+            stages=utterance.stages,
+        )
+        try:
+            await self._respond(ask, trace, self._config.times.answer)
+        except SageError as error:
+            self.log.warning("voice.unanswered", utterance=utterance.utterance, error=str(error))
+
+    async def _respond(
+        self, ask: Ask, trace: bytes, within_s: float, stream: Callable[[ReplyPart], Awaitable[Any]] | None = None
+    ) -> Answer:
+        trace = trace or self.new_trace()
+
+        async def give(part: ReplyPart) -> None:
+            self.publish(part, trace=trace)
+            if stream is not None:
+                await stream(part)
+
+        exchange = Exchange(
+            ask=ask,
+            ident=self.new_trace().hex(),
+            trace=trace,
+            give=give,
+            mono_ns=self.clock.mono_ns,
+            deadline_ns=self.clock.mono_ns() + round(within_s * 1e9),
+        )
+        return await self._responder.respond(exchange)
+
+    def _outlook(self) -> Outlook:
+        workers = {level.worker for level in self._config.levels}
+        gone = workers - self._present if self._present is not None else frozenset[str]()
+        return Outlook(metabolic=self.metabolic, energy=self._energy, table=self._table, gone=frozenset(gone))
+
+    def _verifiers(self) -> list[Verifier]:
+        try:
+            return load_verifiers()
+        except ConfigError as error:
+            self.log.exception("verifiers.unusable")
+            self.health(NodeState.DEGRADED, f"no verifier has a say: {error}")
+            return []
+
+    @property
+    def _kept(self) -> Reach:
+        assert self._reach is not None
+        return self._reach
+
+
+if __name__ == "__main__":
+    run(Dialogue)

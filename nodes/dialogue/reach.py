@@ -1,0 +1,91 @@
+"""How the path from words to an answer reaches the world: calls and events of the fabric, and the store."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from nodes.dialogue.config import DialogueConfig
+from nodes.dialogue.conversation import Conversation
+from nodes.dialogue.conversations import Conversations
+from nodes.dialogue.courier import Courier
+from nodes.dialogue.deliveries import CONTEXT, METABOLISM, Finished, deliveries
+from nodes.dialogue.outbox import Outbox
+from nodes.dialogue.ports import Generation, Outlook
+from nodes.dialogue.store import Store
+from nodes.dialogue.traces import Traces
+from protocol.messages.context import Classified, Classify
+from protocol.messages.dialogue import TraceReply
+from protocol.messages.metabolism import MetabolicState, Rouse
+from protocol.messages.model import Generate
+from runtime.node import Node
+
+
+class Reach:
+    """`nodes.dialogue.ports.Ports` over a node and its store."""
+
+    def __init__(self, node: Node, config: DialogueConfig, store: Store, outlook: Callable[[], Outlook]) -> None:
+        self.outbox = Outbox(store)
+        self.conversations = Conversations(store, config.kept.conversations)
+        self.traces = Traces(store, config.kept.traces)
+        self.courier = Courier(self.outbox, self._deliver, node.log)
+        self._node = node
+        self._times = config.times
+        self._store = store
+        self._outlook = outlook
+        self._random = random.Random()  # noqa: S311 - decides what is tried, not what is secret
+
+    def mono_ns(self) -> int:
+        return self._node.clock.mono_ns()
+
+    def draw(self) -> float:
+        return self._random.random()
+
+    def outlook(self) -> Outlook:
+        return self._outlook()
+
+    def live_values(self) -> Mapping[str, str]:
+        now = time.localtime(self._node.clock.wall_ns() / 1e9)
+        return {
+            "time": time.strftime("%H:%M", now),
+            "date": f"{now.tm_mday} {time.strftime('%B %Y', now)}",
+            "weekday": time.strftime("%A", now),
+        }
+
+    def say(self, body: Any, trace: bytes) -> None:
+        self._node.publish(body, trace=trace)
+
+    async def rouse(self, request: Rouse, trace: bytes) -> MetabolicState:
+        state: MetabolicState = await self._node.call(METABOLISM, request, deadline=self._times.rouse, trace=trace)
+        return state
+
+    async def classify(self, request: Classify, trace: bytes) -> Classified:
+        found: Classified = await self._node.call(CONTEXT, request, deadline=self._times.classify, trace=trace)
+        return found
+
+    def generate(
+        self, worker: str, request: Generate, *, deadline: float, trace: bytes
+    ) -> AbstractAsyncContextManager[Generation]:
+        return self._node.stream(worker, request, deadline=deadline, trace=trace)
+
+    async def conversation(self, session: str) -> Conversation:
+        return await asyncio.to_thread(self.conversations.get, session)
+
+    async def keep(self, finished: Finished, conversation: Conversation | None, trace: TraceReply) -> None:
+        await asyncio.shield(asyncio.to_thread(self._write_down, finished, conversation, trace))
+        self.courier.poke()
+
+    def _write_down(self, finished: Finished, conversation: Conversation | None, trace: TraceReply) -> None:
+        session, wall_ns = finished.answer.session, self._node.clock.wall_ns()
+        with self._store.transaction():
+            self.outbox.put(deliveries(finished))
+            self.traces.put(trace, session, wall_ns)
+            if conversation is not None:
+                self.conversations.put(session, conversation, wall_ns)
+
+    async def _deliver(self, destination: str, request: Any, key: str) -> Any:
+        return await self._node.call(destination, request, deadline=self._times.delivery, idempotency_key=key)
