@@ -1,0 +1,83 @@
+"""Stand-ins for the other nodes: a worker that knows one kind of answer, and a recorder of what is delivered."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import msgspec
+
+from protocol.messages.context import ExchangeScored, ScoreExchange, Snarc
+from protocol.messages.dream import Keep, Kept
+from protocol.messages.metabolism import Metabolic, MetabolicState, Rouse, Settle, Settled
+from protocol.messages.model import Generate, Generated, Token
+from protocol.messages.trust import Outcome, TrustRecorded
+from runtime.node import Call, Node, run, serve
+
+
+class Worker(Node):
+    """Answers with its text, in one token a word."""
+
+    class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+        text: str = "it is four ."
+        confidence: float = 0.95
+
+    @serve(Generate)
+    async def generate(self, request: Generate, call: Call) -> Generated:
+        words = [f" {word}" for word in self.params.text.split()]
+        for index, word in enumerate(words):
+            await call.part(Token(text=word, id=index, index=index, logprob=-0.05))
+        return Generated(
+            text="".join(words),
+            ids=list(range(len(words))),
+            stop_reason="stop",
+            tokens_reused=0,
+            tokens_computed=len(request.messages),
+            tokens_generated=len(words),
+            confidence=self.params.confidence,
+            level=self.name.partition("/")[2],
+            model="stand-in",
+            version="v1",
+            seconds={"decode": 0.0},
+            cpu_s=0.25,
+        )
+
+
+class Recorder(Node):
+    """Takes every delivery, remembers it by its key, and writes each one down as it comes."""
+
+    async def start(self) -> None:
+        self._seen: set[str] = set()
+
+    def _note(self, kind: str, key: str) -> None:
+        with open(self.state_dir / f"{self.name}.jsonl", "a") as file:
+            file.write(json.dumps({"kind": kind, "key": key, "repeated": f"{kind}/{key}" in self._seen}) + "\n")
+        self._seen.add(f"{kind}/{key}")
+
+    @serve(Outcome)
+    async def record(self, outcome: Outcome, _call: Call) -> TrustRecorded:
+        self._note("outcome", f"{outcome.exchange}/{outcome.level}")
+        return TrustRecorded(exchange=outcome.exchange, level=outcome.level, entry=len(self._seen))
+
+    @serve(ScoreExchange)
+    async def score(self, request: ScoreExchange, _call: Call) -> ExchangeScored:
+        self._note("score", request.exchange)
+        return ExchangeScored(exchange=request.exchange, snarc=Snarc(salience=0.8))
+
+    @serve(Keep)
+    async def keep(self, keep: Keep, _call: Call) -> Kept:
+        self._note("keep", f"{keep.exchange}@{keep.snarc.salience}")
+        return Kept(exchange=keep.exchange, kept=True)
+
+    @serve(Settle)
+    async def settle(self, claim: Settle, _call: Call) -> Settled:
+        self._note("settle", claim.ident)
+        return Settled(ident=claim.ident, atp=1.0, remaining=50.0)
+
+    @serve(Rouse)
+    async def rouse(self, request: Rouse, _call: Call) -> MetabolicState:
+        return MetabolicState(state=Metabolic.WAKE, number=1, reason=request.reason, since_ns=0)
+
+
+if __name__ == "__main__":
+    run({"worker": Worker, "recorder": Recorder}[sys.argv[1]])
