@@ -29,7 +29,7 @@ from nodes.dream_consolidator.study import Trained, study
 from nodes.dream_consolidator.workbench import Roused, Workbench
 from nodes.model_worker import folder as folders
 from nodes.model_worker import loading
-from nodes.model_worker.levels import Level, settled_dtype
+from nodes.model_worker.levels import Level
 from protocol.messages.dream import DreamProgress
 from runtime.sealing import Sealer
 from runtime.verifiers import Verifier, load_verifiers
@@ -67,7 +67,7 @@ def distill(bench: Workbench, verifiers: Sequence[Verifier]) -> Outcome:
     material, asked = folder.material(), self_asked(bench)
     own = answers(bench, "own", (*asked.lessons, *asked.development), job.student, whole=True)
     judging = (*material.held_out, *asked.held_out)
-    base_version = version_of(job.student)
+    base_version = base_digest(job.student)
     # Weights that were learned from another model are not in force: no worker loads them.
     champion = Path(job.champion.path) if job.champion.digest and job.champion.base_version == base_version else None
     before = answers(bench, "before", judging, job.student, champion)
@@ -97,11 +97,9 @@ def distill(bench: Workbench, verifiers: Sequence[Verifier]) -> Outcome:
     return outcome
 
 
-def version_of(level: Level) -> str:
-    """The version under which the level's worker knows its base model."""
-    folder = folders.open_folder(loading.locate(level))
-    dtype = settled_dtype(level.dtype, folder.stored_dtype, loading.settled_device(level))
-    return folders.version(folders.fingerprint(folder, dtype))
+def base_digest(level: Level) -> str:
+    """Digest of the weights of the level's own model: a worker loads learned weights only beside the same."""
+    return folders.weights_digest(folders.open_folder(loading.locate(level)))
 
 
 class Reporter:

@@ -52,7 +52,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     trials: list[Trial]
     base_version: str
-    """Of the model that was learned from, as its worker names it."""
+    """Digest of the weights that were learned from."""
     taught: int
     rehearsed: int
     refuted: int

@@ -35,8 +35,8 @@ class State(msgspec.Struct, kw_only=True):
 
     step: int = 0
     best_step: int = 0
-    best: tuple[float, float] = (-math.inf, -math.inf)
-    """Of the best look: share right, minus loss."""
+    best: tuple[float, float] | None = None
+    """Of the best look: share right, minus loss. None before the first."""
     looks_without_progress: int = 0
 
 
@@ -144,15 +144,14 @@ class Trainer:
 
     def _look(self) -> None:
         score = self._development_score()
-        if score is not None and score <= self.state.best:
+        if score is not None and self.state.best is not None and score <= self.state.best:
             self.state.looks_without_progress += 1
             return
         self.state.looks_without_progress = 0
         self.state.best_step = self.state.step
         for name, parameter in self._parameters.items():
             self._best[name].copy_(parameter.detach())
-        if score is not None:
-            self.state.best = score
+        self.state.best = score
 
     @torch.no_grad()
     def _development_score(self) -> tuple[float, float] | None:
