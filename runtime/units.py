@@ -49,7 +49,7 @@ def format_duration(seconds: float) -> str:
         if seconds >= SECONDS[unit] and round(seconds * 1000) % round(SECONDS[unit] * 1000) == 0:
             return f"{round(seconds / SECONDS[unit])}{unit}"
     if seconds >= 1:
-        return f"{round(seconds, 3):g}s"
+        return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
     return f"{round(seconds * 1000):d}ms"
 
 

@@ -105,7 +105,9 @@ def test_a_reference_to_nothing_is_refused(reference: str, expected: str) -> Non
 
 
 def test_when_leaves_nodes_out() -> None:
-    text = "args: {on: {type: bool, default: true}}\nnodes:\n  a: {module: m, when: args.on}\n  b: {module: m, when: false}"
+    text = (
+        "args: {on: {type: bool, default: true}}\nnodes:\n  a: {node: n, when: args.on}\n  b: {node: n, when: false}\n"
+    )
     assert list(launch(text).nodes) == ["a"]
     found = launch(text, on="false")
     assert (found.nodes, found.absent) == ({}, {"a": "a.yaml:3", "b": "a.yaml:4"})
