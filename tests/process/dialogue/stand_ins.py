@@ -1,4 +1,4 @@
-"""Stand-ins for the other nodes: a worker that knows one kind of answer, and a recorder of what is delivered."""
+"""Stand-ins for the other nodes: a worker that knows one answer, ears, a voice, and a recorder of what is delivered."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import sys
 
 import msgspec
 
+from protocol.messages.audio import Hear, Heard, Utterance
 from protocol.messages.context import ExchangeScored, ScoreExchange, Snarc
 from protocol.messages.dream import Keep, Kept
 from protocol.messages.metabolism import Metabolic, MetabolicState, Rouse, Settle, Settled
 from protocol.messages.model import Generate, Generated, Token
+from protocol.messages.speech import Said, Say
 from protocol.messages.trust import Outcome, TrustRecorded
 from runtime.node import Call, Node, run, serve
 
@@ -79,5 +81,37 @@ class Recorder(Node):
         return MetabolicState(state=Metabolic.WAKE, number=1, reason=request.reason, since_ns=0)
 
 
+class Ears(Node):
+    """Understands the same words in every file."""
+
+    @serve(Hear)
+    async def hear(self, request: Hear, call: Call) -> Heard:
+        utterance = Utterance(
+            text="what is two plus two",
+            source="wav",
+            utterance=1,
+            confidence=1.0,
+            accepted_by="free",
+            begin_s=0.0,
+            end_s=1.0,
+            speech_end_ns=self.clock.mono_ns(),
+            session=request.session,
+        )
+        await call.part(utterance)
+        if request.publish:
+            self.publish(utterance, trace=call.trace)
+        return Heard(utterances=1, audio_s=1.0, seconds=0.1)
+
+
+class Voice(Node):
+    """Says that it spoke."""
+
+    @serve(Say)
+    async def say(self, request: Say, _call: Call) -> Said:
+        return Said(path=request.path or "own.wav", audio_s=1.5, seconds=0.01, first_sound_s=0.001)
+
+
+KINDS = {"worker": Worker, "recorder": Recorder, "ears": Ears, "voice": Voice}
+
 if __name__ == "__main__":
-    run({"worker": Worker, "recorder": Recorder}[sys.argv[1]])
+    run(KINDS[sys.argv[1]])

@@ -1,4 +1,4 @@
-"""`sage ask`, `chat` and `trace` against a running dialogue."""
+"""`sage ask`, `chat`, `trace`, `hear` and `say` against a running dialogue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 
 from click.testing import CliRunner, Result
 
-from nodes.dialogue.commands import ask, chat, trace
+from nodes.dialogue.commands import ask, chat, hear, say, trace
 from tests.fabric import Fabric, fabric
 from tests.process.dialogue.test_node import dialogue, stand_in
 
@@ -44,6 +44,25 @@ async def test_answers_and_traces_are_shown():
             "Hello.",
             "it is four .",
         ]
+
+
+async def test_a_file_is_heard_and_answered_and_words_are_said(tmp_path):
+    wav = tmp_path / "question.wav"
+    wav.touch()
+    async with fabric() as system:
+        await stand_in(system, "ears", "audio_sensor")
+        await stand_in(system, "voice", "speaker")
+        await stand_in(system, "worker", "model_worker/sensory")
+        await dialogue(system)
+        shown = await sage(system, hear, str(wav))
+        assert shown.stdout.splitlines()[:2] == ["heard  what is two plus two", "answer it is four ."]
+        records = [json.loads(line) for line in (await sage(system, hear, str(wav), "--json")).stdout.splitlines()]
+        assert records[0]["text"] == records[1]["answer"]["question"] == "what is two plus two"
+        assert records[2]["utterances"] == 1
+        quiet = await sage(system, hear, str(wav), "--only-listen")
+        assert quiet.stdout.splitlines() == ["heard  what is two plus two"]
+        spoken = await sage(system, say, "hello", "--out", str(tmp_path / "out.wav"))
+        assert spoken.stdout.startswith(f"{tmp_path / 'out.wav'}  1.50 s of speech")
 
 
 def test_without_a_system_the_reason_and_the_exit_code_say_so(tmp_path):
