@@ -1,6 +1,7 @@
 """A model worker as a process: one level's model behind the `model/…` services."""
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ class ModelWorker(Node):
 
     async def stop(self) -> None:
         await self._worker.close()
+        # Otherwise the interpreter searches all that torch has made for cycles before it exits: 0.9 s instead of 0.2.
+        gc.freeze()
 
     @serve(Generate, concurrency=WAITING, queue=0)
     async def generate(self, request: Generate, call: Call) -> Generated:

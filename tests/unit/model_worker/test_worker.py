@@ -1,0 +1,141 @@
+"""The queue in front of an engine. The engine here computes nothing: it waits until it is let on, token by token."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nodes.model_worker.errors import ModelMissing
+from nodes.model_worker.levels import Level
+from nodes.model_worker.worker import Worker
+from protocol.messages.model import Generate, Generated, ModelInfo, Token
+from runtime.clock import VirtualClock
+
+LEVEL = Level(name="small", model="/m", context=8, max_new_tokens=8)
+
+
+class FakeEngine:
+    """Says `limit` tokens; before the first it waits to be let on."""
+
+    def __init__(self) -> None:
+        self.may_go_on = threading.Event()
+        self.problem = ""
+        self.done: list[str] = []
+
+    def generate(
+        self, request: Generate, *, on_token: Callable[[Token], None], cancelled: Callable[[], bool], deadline: Any
+    ) -> Generated:
+        assert self.may_go_on.wait(60)
+        ids: list[int] = []
+        while len(ids) < request.max_new_tokens and not cancelled():
+            ids.append(len(ids))
+            on_token(Token(text="t", id=ids[-1], index=ids[-1], logprob=0.0))
+        self.done.append(request.session)
+        return Generated(
+            text="t" * len(ids),
+            ids=ids,
+            stop_reason="length",
+            tokens_reused=0,
+            tokens_computed=0,
+            tokens_generated=len(ids),
+            confidence=1.0,
+            level="small",
+            model="/m",
+            version="v",
+            seconds={"decode": 1.0},
+        )
+
+    def load(self) -> None:
+        self.problem = "no such folder"
+        raise ModelMissing(self.problem)
+
+    def unload(self) -> None:
+        self.done.append("unload")
+
+    def info(self) -> ModelInfo:
+        return ModelInfo(level="small", model="/m", version="v", loaded=True)
+
+    def stats(self) -> dict[str, float]:
+        return {"sessions": len(self.done)}
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+async def worker(engine: FakeEngine) -> Any:
+    made = Worker(LEVEL, VirtualClock())
+    made._engine = engine  # type: ignore[assignment]
+    yield made
+    engine.may_go_on.set()
+    await made.close()
+
+
+def ask(worker: Worker, session: str, *, count: int = 3, tokens: list[Token] | None = None) -> asyncio.Task[Generated]:
+    return asyncio.create_task(
+        worker.generate(
+            Generate(session=session, max_new_tokens=count),
+            on_token=(tokens if tokens is not None else []).append,
+            cancelled=lambda: False,
+            deadline=None,
+        )
+    )
+
+
+async def test_all_tokens_are_handed_over_before_the_answer(worker: Worker, engine: FakeEngine) -> None:
+    tokens: list[Token] = []
+    engine.may_go_on.set()
+    generated = await ask(worker, "a", count=500, tokens=tokens)
+    assert [token.id for token in tokens] == generated.ids
+    assert generated.seconds == {"queue": 0.0, "decode": 1.0}
+
+
+async def test_work_is_done_in_order_one_piece_at_a_time(worker: Worker, engine: FakeEngine) -> None:
+    asked = [ask(worker, name) for name in "abc"]
+    unloading = asyncio.create_task(worker.unload())
+    await asyncio.sleep(0)
+    assert worker.waiting == 4
+    engine.may_go_on.set()
+    await asyncio.gather(*asked, unloading)
+    assert engine.done == ["a", "b", "c", "unload"]
+    assert (worker.waiting, worker.state_stats) == (0, {"sessions": 4})
+
+
+async def test_a_request_given_up_while_it_waits_is_never_begun(worker: Worker, engine: FakeEngine) -> None:
+    first, second, third = (ask(worker, name) for name in "abc")
+    await asyncio.sleep(0)
+    second.cancel()
+    engine.may_go_on.set()
+    await asyncio.gather(first, third)
+    assert engine.done == ["a", "c"]
+
+
+async def test_closing_ends_what_runs_and_drops_what_waits(worker: Worker, engine: FakeEngine) -> None:
+    running, waiting = ask(worker, "a", count=10**9), ask(worker, "b")
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(worker.close())
+    await asyncio.sleep(0)
+    engine.may_go_on.set()
+    await closing
+    assert (await running).tokens_generated < 10**9
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert engine.done == ["a"]
+
+
+async def test_why_the_model_does_not_load_is_kept_to_be_shown(worker: Worker) -> None:
+    with pytest.raises(ModelMissing):
+        await worker.load()
+    assert worker.problem == "no such folder"
+
+
+async def test_unloading_what_was_never_loaded_does_not_even_import_torch() -> None:
+    worker = Worker(LEVEL, VirtualClock())
+    await worker.unload()
+    assert not await worker.adopt(None)
+    assert worker._engine is None
+    await worker.close()
