@@ -24,6 +24,7 @@ class ContextConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Finished exchanges whose score is remembered."""
 
 
-def load(path: str = "") -> ContextConfig:
-    """The configuration in the file at `path`, by default the one that ships."""
-    return config.load(Path(path) if path else paths.shipped("configs/context.yaml"), ContextConfig)
+def load(path: str = "configs/context.yaml") -> ContextConfig:
+    """The configuration in the file at `path`; a relative path may lie below the install."""
+    given = Path(path).expanduser()
+    return config.load(given if given.exists() else paths.shipped(path), ContextConfig)

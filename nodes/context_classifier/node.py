@@ -25,8 +25,8 @@ class ContextClassifier(Node):
     """Tells stable, moving, unstable and novel apart, and says how much it matters."""
 
     class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-        config: str = ""
-        """Path of the configuration; empty: the one that ships."""
+        config: str = "configs/context.yaml"
+        """A relative path may lie below the install."""
 
     _classifier: Classifier | None = None
 

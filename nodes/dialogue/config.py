@@ -9,6 +9,7 @@ import msgspec
 
 from nodes.dialogue.choice import ChoiceSettings, Share
 from nodes.dialogue.conversation import ConversationLimits
+from nodes.trust_ledger.config import TrustConfig
 from runtime import config, paths
 from runtime.units import Duration
 
@@ -73,6 +74,17 @@ class DialogueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
             raise ValueError(f"the level {min(twice)!r} is given twice")
 
 
-def load(path: str = "") -> DialogueConfig:
-    """The configuration in the file at `path`, by default the one that ships."""
-    return config.load(Path(path) if path else paths.shipped("configs/dialogue.yaml"), DialogueConfig)
+def load(path: str = "configs/dialogue.yaml") -> DialogueConfig:
+    """The configuration in the file at `path`; a relative path may lie below the install."""
+    return config.load(located(path), DialogueConfig)
+
+
+def load_trust(path: str = "configs/trust.yaml") -> TrustConfig:
+    """What the ledger believes before it knows anything: the very file that it reads itself."""
+    return config.load(located(path), TrustConfig)
+
+
+def located(path: str) -> Path:
+    """`path` where it exists, else the file of that name below the install. ConfigError where neither does."""
+    given = Path(path).expanduser()
+    return given if given.exists() else paths.shipped(path)

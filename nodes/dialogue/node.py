@@ -17,7 +17,6 @@ from nodes.dialogue.reach import Reach
 from nodes.dialogue.respond import Responder
 from nodes.dialogue.store import Store
 from nodes.dialogue.traces import spoken
-from nodes.trust_ledger.config import TrustConfig
 from protocol.errors import ConfigError, SageError
 from protocol.messages.audio import Utterance
 from protocol.messages.dialogue import (
@@ -35,9 +34,7 @@ from protocol.messages.metabolism import Energy
 from protocol.messages.node import NodeState
 from protocol.messages.speech import Spoken
 from protocol.messages.trust import TrustTable
-from runtime.config import load as load_config
 from runtime.node import Call, Event, Node, on, run, serve
-from runtime.paths import shipped
 from runtime.sealing import Sealer
 from runtime.verifiers import Verifier, load_verifiers
 
@@ -49,16 +46,16 @@ class Dialogue(Node):
     """Answers what it is asked, with the smallest model that can be trusted with it."""
 
     class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-        config: str = ""
-        """Path of the configuration; empty: the one that ships. So for the other two."""
-        patterns: str = ""
-        trust: str = ""
+        config: str = "configs/dialogue.yaml"
+        """A relative path may lie below the install; so for the other two."""
+        patterns: str = "configs/patterns.yaml"
+        trust: str = "configs/trust.yaml"
 
     _reach: Reach | None = None
 
     async def start(self) -> None:
         self._config = config.load(self.params.config)
-        trust = load_config(self.params.trust or shipped("configs/trust.yaml"), TrustConfig)
+        trust = config.load_trust(self.params.trust)
         self._energy: Energy | None = None
         self._table: TrustTable = NO_TABLE
         self._present: frozenset[str] | None = None

@@ -15,6 +15,8 @@ import msgspec
 
 from runtime import config, paths
 
+SHIPPED = "configs/patterns.yaml"
+
 SLOTS = ("time", "date", "weekday", "state", "atp")
 """Live values that an answer may name in braces."""
 
@@ -64,12 +66,13 @@ class Patterns:
         return list(self._by_phrase)
 
 
-def load(path: Path | str = "") -> Patterns:
-    """The patterns in the file at `path`, by default those that ship. ConfigError names what cannot be meant."""
-    return Patterns(config.load(path or paths.shipped("configs/patterns.yaml"), PatternFile).patterns)
+def load(path: Path | str = SHIPPED) -> Patterns:
+    """The patterns in the file at `path`; a relative path may lie below the install. Raises `ConfigError`."""
+    given = Path(path).expanduser()
+    return Patterns(config.load(given if given.exists() else paths.shipped(str(path)), PatternFile).patterns)
 
 
-def phrases(path: Path | str = "") -> list[str]:
+def phrases(path: Path | str = SHIPPED) -> list[str]:
     """Every phrase, as the ears' grammar needs them."""
     return load(path).phrases
 
