@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +135,17 @@ def _digest(files: Iterable[Path]) -> str:
     total = hashlib.sha256()
     for file in files:
         if file.is_file():
-            with file.open("rb") as opened:
-                total.update(file.name.encode() + b"\0" + hashlib.file_digest(opened, "sha256").digest())
+            state = file.stat()
+            content = _content_digest(file, state.st_ino, state.st_size, state.st_mtime_ns)
+            total.update(file.name.encode() + b"\0" + content)
     return total.hexdigest()[:16]
+
+
+@lru_cache(maxsize=64)
+def _content_digest(file: Path, _inode: int, _size: int, _mtime_ns: int) -> bytes:
+    """Digest of a file as it is; the same file unchanged is not read again, for weights are gigabytes."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").digest()
 
 
 def _short(data: bytes) -> str:

@@ -20,6 +20,9 @@ from protocol.errors import BadRequest
 from protocol.messages.model import Generate, Generated, Token
 from runtime.clock import Clock
 
+ROOM = 256
+"""Tokens of an answer that room is made for at once; a longer one makes its room as it goes."""
+
 
 class Stages:
     """Seconds by stage."""
@@ -53,8 +56,9 @@ class Turn:
             found = match(session.state.ids, prompt.ids)
         limit = min(self.request.max_new_tokens or self.level.max_new_tokens, self.model.context - len(prompt.ids))
         session.state.truncate(found.reused)
-        sessions.make_room(len(prompt.ids) + limit)
-        session.state.reserve(len(prompt.ids) + limit)
+        room = len(prompt.ids) + min(limit, ROOM)
+        sessions.make_room(room)
+        session.state.reserve(room)
         text = TextStream(self.model.tokenizer.decode, self.request.stop)
         self._generate(session, prompt.ids[found.reused :], limit, text, on_token)
         _remember(session.answers, text.text, self.steps, self.model)

@@ -85,7 +85,7 @@ class Sessions:
             self.counts.broken += 1
         elif session.state.nbytes > self._budget:
             self.counts.oversized += 1
-        elif name:
+        elif name and session.state.ids:
             self._kept[name] = session
             self._evict_to(self._budget)
 

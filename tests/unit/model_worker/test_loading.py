@@ -42,6 +42,21 @@ def test_a_hub_id_that_is_not_here_is_not_fetched(level: Level) -> None:
         loading.load(absent)
 
 
+def test_a_hub_id_that_was_fetched_before_is_found_without_the_network(
+    level: Level, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    commit = "0" * 40
+    repository = tmp_path / "models--some--model"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(commit)
+    shutil.copytree(folder, repository / "snapshots" / commit)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    loaded = loading.load(msgspec.structs.replace(level, model="some/model"))
+    assert loaded.folder == repository / "snapshots" / commit
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
 def test_cuda_that_is_not_there_is_refused(level: Level) -> None:
     with pytest.raises(ModelUnfit, match="no such device"):

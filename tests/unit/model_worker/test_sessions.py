@@ -40,6 +40,13 @@ def test_the_nameless_session_is_always_new_and_never_kept() -> None:
     assert (kept.counts.hits, kept.counts.misses) == (0, 0)
 
 
+def test_a_session_nothing_was_computed_for_is_not_kept() -> None:
+    kept = sessions(10 * ROOM)
+    with kept.use("a"):
+        pass
+    assert len(kept) == 0
+
+
 def test_over_budget_the_least_recently_used_gives_way() -> None:
     kept = sessions(2 * ROOM)
     for name in "abac":
