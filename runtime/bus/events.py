@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import structlog
 
-from protocol.codec import decode, decode_body
+from protocol.codec import decode, decode_as
 from protocol.errors import Malformed, MessageError
-from protocol.header import Envelope, Header
+from protocol.header import Header
 from protocol.topics import Delivery, Latest, Topic, Topics
 from runtime.bus.delivery import Inbox, make_inbox
 from runtime.bus.sequences import Key, Sequences
@@ -95,13 +96,23 @@ def _size_of(event: Event[Any]) -> int:
     return event.frame_bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """What comes under one topic: its name, its type, and who hears it."""
+
+    name: str
+    body: type[Any]
+    retained: bool
+    targets: list[Subscription]
+
+
 class Reader:
     """Turns frames of the event plane into events, in order, without doubling, and knows what it missed."""
 
     def __init__(self, topics: Topics) -> None:
         self._topics = topics
         self._subscriptions: list[Subscription] = []
-        self._routes: dict[bytes, list[Subscription]] = {}
+        self._routes: dict[bytes, _Route] = {}
         self._last: dict[Key, Event[Any]] = {}
         """The retained values heard so far, for subscriptions that come later."""
         self.sequences = Sequences()
@@ -136,56 +147,53 @@ class Reader:
         wire, frame = frames
         try:
             envelope = decode(frame)
-            self._check_topic(wire, envelope)
+            route = self._routes.get(wire) or self._route(wire)
+            if envelope.name != route.name:
+                raise Malformed(f"came under {wire!r} and calls itself {envelope.name!r}")
             # The body is read before the sequence moves on, so that a refused message shows as lost as well.
-            targets = self._targets(wire)
-            body = self._body(envelope)
+            body = decode_as(envelope.body, route.body, place=route.name)
         except MessageError as error:
             self.refused[error.code] += 1
             return
-        if self.sequences.accept((envelope.host, envelope.source, envelope.name), envelope.epoch, envelope.seq):
-            self._deliver(Event(envelope, body, len(frame)), targets)
+        key = (envelope.host, envelope.source, envelope.name)
+        if self.sequences.accept(key, envelope.epoch, envelope.seq):
+            self._deliver(key, Event(envelope, body, len(frame)), route)
 
     def take_retained(self, frame: bytes) -> None:
         """A retained value from a snapshot: delivered unless the same or a newer one was heard."""
         try:
             envelope = decode(frame)
-            body = self._body(envelope)
+            route = self._route(f"{envelope.name}/".encode())
+            body = decode_as(envelope.body, route.body, place=route.name)
         except MessageError as error:
             self.refused[error.code] += 1
             return
-        if self.sequences.rebase((envelope.host, envelope.source, envelope.name), envelope.epoch, envelope.seq):
-            self._deliver(Event(envelope, body, len(frame)), self._targets(f"{envelope.name}/".encode()))
+        key = (envelope.host, envelope.source, envelope.name)
+        if self.sequences.rebase(key, envelope.epoch, envelope.seq):
+            self._deliver(key, Event(envelope, body, len(frame)), route)
 
     def stats(self) -> dict[str, float]:
         counts: dict[str, float] = {"lost": self.sequences.lost, "repeated": self.sequences.repeated}
         counts.update({f"refused.{code}": count for code, count in self.refused.items()})
         return counts
 
-    def _deliver(self, event: Event[Any], targets: list[Subscription]) -> None:
-        header = event.header
-        topic = self._topics.find(header.name)
-        if topic is not None and topic.retained:
-            self._last[(header.host, header.source, header.name)] = event
-        for subscription in targets:
+    def _deliver(self, key: Key, event: Event[Any], route: _Route) -> None:
+        if route.retained:
+            self._last[key] = event
+        for subscription in route.targets:
             subscription.put(event)
 
-    def _targets(self, wire: bytes) -> list[Subscription]:
-        """Who hears this topic. Only declared topics are remembered: foreign names could be without end."""
-        targets = self._routes.get(wire)
-        if targets is None:
-            targets = [one for one in self._subscriptions if wire.startswith(one.wire)]
-            if self._topics.find(wire[:-1].decode(errors="replace")):
-                self._routes[wire] = targets
-        return targets
+    def _route(self, wire: bytes) -> _Route:
+        """Where a topic leads. Only declared topics are remembered: foreign names could be without end.
 
-    def _body(self, envelope: Envelope) -> Any:
-        topic = self._topics.find(envelope.name)
-        if topic is not None:
-            return decode_body(envelope, topic.body)
-        return decode_body(envelope, dict)
-
-    @staticmethod
-    def _check_topic(wire: bytes, envelope: Envelope) -> None:
-        if wire != envelope.name.encode() + b"/":
-            raise Malformed(f"came under {wire!r} and calls itself {envelope.name!r}")
+        Raises `Malformed` for what no topic looks like on the wire.
+        """
+        name = wire[:-1].decode(errors="replace")
+        if f"{name}/".encode() != wire:
+            raise Malformed(f"{wire!r} is no topic")
+        topic = self._topics.find(name)
+        targets = [one for one in self._subscriptions if wire.startswith(one.wire)]
+        if topic is None:
+            return _Route(name, dict, False, targets)
+        self._routes[wire] = _Route(name, topic.body, topic.retained, targets)
+        return self._routes[wire]
