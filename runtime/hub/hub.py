@@ -117,6 +117,8 @@ class Hub:
     # What arrives on the call plane
 
     def _take(self, received: Frames) -> None:
+        """Every message ends in exactly one counter besides `frames`."""
+        self.counts["frames"] += 1
         if len(received) != 5:
             self.counts["refused.message.malformed"] += 1
             return
@@ -141,7 +143,9 @@ class Hub:
         envelope = decode(payload)
         name = target.decode(errors="replace")
         if name == frames.HUB:
-            self._own_calls[ident] = sender
+            if self._own_calls.setdefault(ident, sender) is not sender:
+                raise NotPermitted("a call of this id is under way", place=f"{name}: {envelope.name}")
+            self.counts["calls to the hub"] += 1
             self._server.take(frames.REQUEST, ident, payload)
             return
         member = self._reachable(name)
@@ -177,17 +181,20 @@ class Hub:
         if route is None:
             self.counts["answers without a call"] += 1
             return
+        self.counts["answers"] += 1
         if kind != frames.PART:
             self.calls.close(ident)
         self._send([route.caller, kind, ident, payload])
 
     def _steer(self, sender: bytes, kind: bytes, ident: bytes, payload: bytes) -> None:
-        if self._own_calls.get(ident) == sender:
-            self._server.take(kind, ident, payload)
-            return
+        own = self._own_calls.get(ident) == sender
         route = self.calls.steered_by(ident, sender)
-        if route is None:
+        if route is None and not own:
             self.counts["steering without a call"] += 1
+            return
+        self.counts["steering"] += 1
+        if route is None:
+            self._server.take(kind, ident, payload)
             return
         if kind == frames.CANCEL:
             self.calls.close(ident)
@@ -201,6 +208,7 @@ class Hub:
         topic = TOPICS.find(envelope.name)
         if topic is not None:
             decode_body(envelope, topic.body)
+        self.counts["retained"] += 1
         if not self.retained.put(envelope, payload):
             return
         if topic is _HEALTH and name is not None:
