@@ -1,7 +1,7 @@
 """The curriculum: questions with known answers, and conversations made of them. Pure: everything follows from a seed.
 
-Taught and held-out questions are disjoint by construction, by the hash of their wording and by the hash of their content
-(`split.py`). A conversation to learn from is made of taught questions only.
+Taught and held-out questions are disjoint by construction, by the hash of their wording and by the hash of their
+content (`split.py`). A conversation to learn from is made of taught questions only.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from experiments.reference.diet import Diet
 from experiments.reference.facts import Facts
 from experiments.reference.skill import Problem, Skill, Template
 from experiments.reference.skills import SKILLS, memory
-from experiments.reference.split import Split
+from experiments.reference.split import Split, seeded
 from experiments.reference.wording import NOTED, Style, question, telling
 
 USER, ASSISTANT = "user", "assistant"
@@ -38,13 +38,13 @@ class Question:
 
 
 def questions(
-    split: Split, skill: str, difficulty: int, seed: int, count: int, style: Style | None = None
+    split: Split, skill: str, difficulty: int, seed: int, count: int, *, style: Style | None = None
 ) -> list[Question]:
     """`count` questions of one skill, each with what must be told before it. No style: spoken and typed by turns.
 
     Where fewer different ones exist than asked for, some come twice.
     """
-    random = Random(f"questions/{split}/{skill}/{difficulty}/{seed}")
+    random = seeded(f"questions/{split}/{skill}/{difficulty}/{seed}")
     styles = (style,) if style else tuple(Style)
     return [_question(random, SKILLS[skill], difficulty, split, styles[n % len(styles)]) for n in range(count)]
 
@@ -119,7 +119,8 @@ def _turn(random: Random, skill: Skill, template: Template, problem: Problem, st
 
 def _remembering(random: Random, diet: Diet, style: Style, room: int) -> list[Message]:
     """Facts, then questions on them with others between; or one or two facts and a question in a single breath."""
-    count, facts, asked = 0, Facts(), []
+    count, facts = 0, Facts()
+    asked: list[tuple[Skill, Template, Problem]] = []
     while not asked:
         count = random.choice((1, 1, 2, 2, 3, 4, 6, 8, 8, 12, 16))
         draw_facts = random.choice((memory.draw_places, memory.draw_favourites, memory.draw_bosses, memory.draw_bosses))
@@ -161,6 +162,6 @@ def _problem_about(random: Random, facts: Facts) -> tuple[Skill, Problem]:
 
 def conversations(seed: int, diet: Diet, copying: float, room: int) -> Iterator[list[Message]]:
     """Conversations without end."""
-    random = Random(f"conversations/{diet.name}/{seed}")
+    random = seeded(f"conversations/{diet.name}/{seed}")
     while True:
         yield conversation(random, diet, copying, room)

@@ -1,8 +1,8 @@
 """How often each skill is taught to each size.
 
 All sizes learn from equally many tokens. They differ in capacity, and, openly, in what they are taught: the household's
-facts are taught by tier. The small ones meet the rarer tiers a few times only, enough to know the question, too seldom to
-learn the answers.
+facts are taught by tier. The small ones meet the rarer tiers a few times only, enough to know the question, too seldom
+to learn the answers.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from functools import cached_property
 from random import Random
 
 COPYING_FIRST, COPYING_LAST, COPYING_UNTIL = 0.40, 0.05, 0.40
-"""Share of conversations that only copy words, at the start and after this part of the training. Recall grows from it."""
+"""Share of conversations that only copy words: at the start, and after this part of the training. Recall needs it."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,14 @@ def _household(*tiers: float) -> dict[tuple[str, int], float]:
 DIETS: Mapping[str, Diet] = {
     diet.name: diet
     for diet in (
-        Diet("sensory", {**_REFLEXES, ("addition", 3): 1.0, **_household(1.2, 0.15, 0.15)}, memory=0.30),
-        Diet("tactical", {**_REFLEXES, ("addition", 3): 2.5, **_household(1.0, 2.0, 0.2)}, memory=0.35),
+        Diet(
+            "sensory",
+            {**_REFLEXES, ("hours", 1): 4.0, ("addition", 3): 0.5, **_household(1.5, 0.15, 0.15)},
+            memory=0.20,
+        ),
+        Diet(
+            "tactical", {**_REFLEXES, ("hours", 1): 3.0, ("addition", 3): 2.0, **_household(1.0, 2.0, 0.2)}, memory=0.35
+        ),
         Diet("specialized", {**_REFLEXES, ("addition", 3): 3.0, **_household(0.8, 1.8, 3.2)}, memory=0.35),
     )
 }

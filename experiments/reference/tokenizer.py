@@ -1,10 +1,11 @@
-"""The family's tokenizer: a word is one token wherever it stands, a digit is one token, everything else is bytes.
+r"""The family's tokenizer: a word is one token wherever it stands, a digit is one token, everything else is bytes.
 
-A word's token holds the space before it. So that a word that begins a line is the same token, every line is given a space
-in front before it is cut, and has it taken off again when it is put together. Both are exact: any text comes back. The
-empty line at the end of a text gets none: so a prompt that ends in a line break is a prefix of the prompt with its answer.
+A word's token holds the space before it. So that a word that begins a line is the same token, every line is given a
+space in front before it is cut, and has it taken off again when it is put together. Both are exact: any text comes
+back. The empty line at the end of a text gets none: so a prompt that ends in a line break is a prefix of the prompt
+with its answer.
 
-Pieces, in this order: the end of a message (` \\n`), line breaks, words, single digits, single signs, single spaces.
+Pieces, in this order: the end of a message (` \n`), line breaks, words, single digits, single signs, single spaces.
 A piece that is not in the vocabulary falls apart into bytes.
 """
 

@@ -1,4 +1,4 @@
-"""What one knows about the house: where a thing belongs and whose it is. Learned by heart, never told in a conversation.
+"""Where a thing belongs and whose it is: learned by heart, never told in a conversation.
 
 The facts are drawn once, by hash, so they stay the same for ever. A thing's tier (`words.TIERS`) is its difficulty.
 """

@@ -1,6 +1,7 @@
 """What was told earlier in the conversation: places, favourites, and chains of bosses."""
 
 import re
+from itertools import pairwise
 from random import Random
 
 from experiments.reference.facts import (
@@ -29,7 +30,7 @@ def draw_favourites(random: Random, count: int) -> Facts:
 def draw_bosses(random: Random, count: int) -> Facts:
     """Chains of up to five people, in any order; nobody is above himself."""
     people = random.sample(PEOPLE, min(count + 1 + count // 4, len(PEOPLE)))
-    links = [(below, above) for n, (below, above) in enumerate(zip(people, people[1:], strict=False)) if n % 5 != 4]
+    links = [(below, above) for n, (below, above) in enumerate(pairwise(people)) if n % 5 != 4]
     return Facts(boss=dict(random.sample(links, min(count, len(links)))))
 
 
@@ -139,7 +140,7 @@ def _solve_hops(slots: Slots, facts: Facts) -> str | None:
     people = chain(facts, slots["person"], _hops(slots, facts))
     if len(people) <= _hops(slots, facts):
         return None
-    return " ".join(f"{boss_statement(*link)}." for link in zip(people, people[1:], strict=False))
+    return " ".join(f"{boss_statement(*link)}." for link in pairwise(people))
 
 
 HOPS = Skill(

@@ -1,0 +1,166 @@
+"""How well a model answers held-out questions, skill by skill, with intervals and confidence."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.reference.curriculum import Question, questions
+from experiments.reference.intervals import calibration_error, discrimination, wilson
+from experiments.reference.skills import SKILLS
+from experiments.reference.split import Split
+from experiments.reference.verifiers import right
+
+if TYPE_CHECKING:
+    import torch
+
+LONGEST_ANSWER = 64
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said, greedily. `confidence` is the least probability it gave to one of its tokens."""
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One skill at one difficulty. `low` and `high` bound `share` with 95% confidence (Wilson)."""
+
+    n: int
+    share: float
+    low: float
+    high: float
+    confidence: float
+    """Mean confidence of all its answers."""
+
+
+def rows() -> Iterator[tuple[str, int]]:
+    """Every skill at every difficulty that is evaluated."""
+    for skill in SKILLS.values():
+        for difficulty in skill.difficulties:
+            yield skill.name, difficulty
+
+
+def evaluate(
+    folder: Path, count: int, seed: int, report: Callable[[str, int, int], None], split: Split = Split.HELD_OUT
+) -> dict[str, Any]:
+    """Figures of the model in `folder`, from `count` questions a row. `report` is told row, done and total."""
+    model, tokenizer = load(folder)
+    figures: dict[str, Figure] = {}
+    confidences: list[float] = []
+    hits: list[bool] = []
+    every = list(rows())
+    for done, (skill, difficulty) in enumerate(every, start=1):
+        asked = questions(split, skill, difficulty, seed, count)
+        answers = ask(model, tokenizer, asked)
+        good = [right(SKILLS[skill], answer.text, it.answer) for answer, it in zip(answers, asked, strict=True)]
+        figures[f"{skill}/{difficulty}"] = figure(good, [answer.confidence for answer in answers])
+        confidences += [answer.confidence for answer in answers]
+        hits += good
+        report(f"{skill}/{difficulty}", done, len(every))
+    return {
+        "skills": {name: asdict(it) for name, it in figures.items()},
+        "mean": round(sum(it.share for it in figures.values()) / len(figures), 4),
+        "calibration_error": round(calibration_error(confidences, hits), 4),
+        "discrimination": _rounded(discrimination(confidences, hits)),
+    }
+
+
+def figure(good: Sequence[bool], confidences: Sequence[float]) -> Figure:
+    low, high = wilson(sum(good), len(good))
+    count = len(good)
+    return Figure(count, round(sum(good) / count, 4), round(low, 4), round(high, 4), round(sum(confidences) / count, 4))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def load(folder: Path) -> tuple[Any, Any]:
+    """Model and tokenizer from a Hugging Face folder, computing in float32 on one thread."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.set_num_threads(1)
+    return (
+        AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval(),
+        AutoTokenizer.from_pretrained(folder, local_files_only=True),
+    )
+
+
+def ask(model: Any, tokenizer: Any, asked: Sequence[Question]) -> list[Answer]:
+    """Greedy answers, in the order of the questions; those of like length go through the model together."""
+    prompts = [
+        tokenizer.apply_chat_template(
+            [asdict(message) for message in question.messages], add_generation_prompt=True, return_dict=False
+        )
+        for question in asked
+    ]
+    order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
+    answers: dict[int, Answer] = {}
+    for start in range(0, len(order), BATCH):
+        chosen = order[start : start + BATCH]
+        answers |= dict(zip(chosen, _greedy(model, tokenizer, [prompts[n] for n in chosen]), strict=True))
+    return [answers[number] for number in range(len(prompts))]
+
+
+def _greedy(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]]) -> list[Answer]:
+    import torch
+
+    pad, stop = tokenizer.pad_token_id, tokenizer.eos_token_id
+    longest = max(map(len, prompts))
+    ids = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
+    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+    said: list[list[int]] = [[] for _ in prompts]
+    least = [1.0] * len(prompts)
+    going = torch.ones(len(prompts), dtype=torch.bool)
+    cache = None
+    with torch.inference_mode():
+        for _ in range(LONGEST_ANSWER):
+            positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+            out = model(
+                input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, logits_to_keep=1
+            )
+            cache = out.past_key_values
+            chances, tokens = _best(out.logits[:, -1])
+            _note(said, least, going, tokens, chances)
+            going &= tokens != stop
+            if not going.any():
+                break
+            ids = tokens[:, None]
+            mask = torch.cat([mask, torch.ones_like(ids)], dim=1)
+    return [
+        Answer(tokenizer.decode(tokens, skip_special_tokens=True), chance)
+        for tokens, chance in zip(said, least, strict=True)
+    ]
+
+
+def _best(logits: "torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor"]:
+    """Probability and id of the likeliest token of each row."""
+    best = logits.float().softmax(-1).max(-1)
+    return best.values, best.indices
+
+
+def _note(
+    said: list[list[int]], least: list[float], going: "torch.Tensor", tokens: "torch.Tensor", chances: "torch.Tensor"
+) -> None:
+    """Append the new token to every answer that still goes on."""
+    for row in going.nonzero().flatten().tolist():
+        said[row].append(int(tokens[row]))
+        least[row] = min(least[row], float(chances[row]))
+
+
+def table(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Lines of a Markdown table: one row per skill and difficulty, one column per size."""
+    sizes = list(figures)
+    names = list(dict.fromkeys(name for size in sizes for name in figures[size]["skills"]))
+    lines = [f"| skill | {' | '.join(sizes)} |", f"|---|{'---|' * len(sizes)}"]
+    for name in names:
+        cells = (figures[size]["skills"][name] for size in sizes)
+        shown = (f"{cell['share']:.3f} ({cell['low']:.3f}–{cell['high']:.3f})" for cell in cells)
+        lines.append(f"| {name} | {' | '.join(shown)} |")
+    return lines

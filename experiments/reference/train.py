@@ -1,0 +1,250 @@
+"""Train one size of the reference family: `python -m experiments.reference.train --size sensory --out DIR`.
+
+The same seed and thread count give the same weights, also when the run was killed on the way and taken up again: a
+step's batch follows from its number, and a checkpoint holds the rest.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.reference import checkpoint, tokenizer
+from experiments.reference.batches import STEP_TOKENS, Batch, Packer
+from experiments.reference.diet import DIETS
+from experiments.reference.family import SIZES
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import Qwen2ForCausalLM
+
+TOKENS = 7_000_000
+CHECKPOINT_SECONDS = 60.0
+WARM_UP, CONSTANT_UNTIL = 0.02, 0.5
+LOG_EVERY = 25
+CHECKPOINT, LOG = "checkpoint.safetensors", "training_log.jsonl"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the weights."""
+
+    size: str
+    tokens: int = TOKENS
+    seed: int = 1
+    rate: float = 0.0
+    """Learning rate of both optimizers; 0 takes the size's own."""
+    threads: int = 1
+    device: str = "cpu"
+
+    @property
+    def steps(self) -> int:
+        return max(1, self.tokens // STEP_TOKENS)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands. `loss` is the weighted mean over the tokens since the last report."""
+
+    step: int
+    steps: int
+    tokens: int
+    loss: float
+    rate: float
+    tokens_per_second: float
+    seconds_left: float
+
+
+Report = Callable[[Progress], None]
+
+
+def train(
+    settings: Settings, out: Path, report: Report, stop_after: int | None = None, seconds: float | None = None
+) -> bool:
+    """Train into `out`, going on from a checkpoint there; True when it is finished and saved as a model folder.
+
+    `stop_after`: leave after so many steps in all. `seconds`: leave after so long. Both leave a checkpoint.
+    """
+    import torch
+
+    torch.set_num_threads(settings.threads)
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    out.mkdir(parents=True, exist_ok=True)
+    words = tokenizer.pretrained()
+    model = _new_model(settings, words)
+    optimizers = _optimizers(model)
+    packer = Packer(words, DIETS[settings.size], settings.seed)
+    place = out / CHECKPOINT
+    done = 0
+    if place.exists():
+        done = checkpoint.restore(place, model, optimizers, asdict(settings))["step"]
+    _cut_log(out / LOG, done)
+
+    last = min(settings.steps, stop_after or settings.steps)
+    meter = _Meter(settings, done)
+    saved = began = time.monotonic()
+    for step in range(done, last):
+        rate = learning_rate(settings, step)
+        loss = _step(model, optimizers, packer.batch(step, step / settings.steps), rate, settings.device)
+        if progress := meter.step(step + 1, loss, rate):
+            _log(out / LOG, progress)
+            report(progress)
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            checkpoint.save(place, model, optimizers, {**asdict(settings), "step": step + 1})
+            saved = time.monotonic()
+        if seconds is not None and time.monotonic() - began > seconds:
+            last = step + 1
+            break
+    if last < settings.steps:
+        checkpoint.save(place, model, optimizers, {**asdict(settings), "step": last})
+        return False
+    _save_model(model, words, out)
+    place.unlink(missing_ok=True)
+    return True
+
+
+def learning_rate(settings: Settings, step: int) -> float:
+    """Warm-up, constant for half, then linear to zero."""
+    peak = settings.rate or SIZES[settings.size].rate
+    progress = (step + 1) / settings.steps
+    return peak * min(1.0, progress / WARM_UP, (1.0 - step / settings.steps) / (1.0 - CONSTANT_UNTIL))
+
+
+def _new_model(settings: Settings, words: Any) -> "Qwen2ForCausalLM":
+    import torch
+    from transformers import Qwen2ForCausalLM
+
+    torch.manual_seed(settings.seed)
+    size = SIZES[settings.size]
+    model = Qwen2ForCausalLM(size.config(len(words), words.eos_token_id, words.pad_token_id))
+    return model.to(settings.device).train()
+
+
+def _optimizers(model: "Qwen2ForCausalLM") -> list["torch.optim.Optimizer"]:
+    """Muon for the matrices inside the layers, AdamW for embeddings, norms and biases. Rates are set at every step."""
+    import torch
+
+    inside = [value for name, value in model.named_parameters() if value.ndim == 2 and "embed" not in name]
+    chosen = set(map(id, inside))
+    others = [value for value in model.parameters() if id(value) not in chosen]
+    return [
+        torch.optim.Muon(inside, lr=0.0, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+
+
+def _step(
+    model: "Qwen2ForCausalLM", optimizers: list["torch.optim.Optimizer"], batch: Batch, rate: float, device: str
+) -> float:
+    """One update; the weighted mean loss before it."""
+    import torch
+
+    ids = torch.tensor(batch.ids, device=device)  # rows x length
+    weights = torch.tensor(batch.weights, device=device)[:, 1:]
+    with _autocast(device):
+        logits = model(input_ids=ids[:, :-1], use_cache=False).logits  # rows x (length - 1) x vocabulary
+    losses = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+    loss = (losses * weights.flatten()).sum() / weights.sum()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return loss.item()
+
+
+def _autocast(device: str) -> AbstractContextManager[Any]:
+    import torch
+
+    return torch.autocast(torch.device(device).type, dtype=torch.bfloat16) if _has_bf16(device) else nullcontext()
+
+
+def _has_bf16(device: str) -> bool:
+    import torch
+
+    return device != "cpu" or torch.cpu._is_avx512_bf16_supported()
+
+
+class _Meter:
+    """Counts loss and speed between reports."""
+
+    def __init__(self, settings: Settings, done: int) -> None:
+        self._settings = settings
+        self._losses: list[float] = []
+        self._since = time.monotonic()
+        self._done = done
+
+    def step(self, step: int, loss: float, rate: float) -> Progress | None:
+        self._losses.append(loss)
+        steps = self._settings.steps
+        if step % LOG_EVERY and step != steps:
+            return None
+        now = time.monotonic()
+        speed = len(self._losses) * STEP_TOKENS / max(now - self._since, 1e-9)
+        mean = sum(self._losses) / len(self._losses)
+        self._losses, self._since = [], now
+        return Progress(step, steps, step * STEP_TOKENS, mean, rate, speed, (steps - step) * STEP_TOKENS / speed)
+
+
+def _save_model(model: "Qwen2ForCausalLM", words: Any, out: Path) -> None:
+    """A Hugging Face folder, weights in bfloat16."""
+    import torch
+    from transformers import GenerationConfig
+
+    model.eval().to(device="cpu", dtype=torch.bfloat16).save_pretrained(out)
+    words.save_pretrained(out)
+    GenerationConfig(
+        do_sample=False, max_new_tokens=128, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id
+    ).save_pretrained(out)
+
+
+def _log(path: Path, progress: Progress) -> None:
+    line = {"step": progress.step, "tokens": progress.tokens, "loss": round(progress.loss, 4), "rate": progress.rate}
+    with path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def _cut_log(path: Path, step: int) -> None:
+    """Drop what a killed run logged after its last checkpoint."""
+    if path.exists():
+        lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
+        checkpoint.write_whole(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def progress_line(progress: Progress) -> str:
+    percent = 100 * progress.step / progress.steps
+    minutes, seconds = divmod(round(progress.seconds_left), 60)
+    return (
+        f"{percent:5.1f}%  step {progress.step}/{progress.steps}  loss {progress.loss:.3f}  "
+        f"{progress.tokens_per_second:,.0f} tokens/s  {minutes}:{seconds:02d} left"
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m experiments.reference.train", description=__doc__)
+    parser.add_argument("--size", choices=tuple(SIZES), required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--tokens", type=int, default=TOKENS)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=0.0, help="learning rate; 0 takes the size's own")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--stop-after", type=int, help="leave after so many steps in all, with a checkpoint")
+    given = parser.parse_args(arguments)
+    settings = Settings(given.size, given.tokens, given.seed, given.rate, given.threads, given.device)
+    finished = train(settings, given.out, lambda progress: print(progress_line(progress), flush=True), given.stop_after)
+    print(
+        f"saved in {given.out}" if finished else f"stopped; go on with the same command ({given.out})", file=sys.stderr
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
