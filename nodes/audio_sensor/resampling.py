@@ -52,7 +52,9 @@ class Resampler:
         import numpy as np
 
         self._buffer = np.concatenate([self._buffer, block])
-        upto = max(self._produced, ceil(settled * self.up / self.down))
+        upto = ceil(settled * self.up / self.down)
+        if upto <= self._produced:
+            return self._buffer[:0]
         positions = np.arange(self._produced, upto, dtype=np.int64) * self.down
         centres, fractions = positions // self.up, positions % self.up
         windows = np.lib.stride_tricks.sliding_window_view(self._buffer, 2 * self._reach + 1)

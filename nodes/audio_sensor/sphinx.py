@@ -1,6 +1,7 @@
 """PocketSphinx: one decoder, one acoustic model, three searches over it. The samples of an utterance go through whole.
 
-Cepstral means are taken over the utterance itself, so what was heard before does not change what is heard now.
+Cepstral means are taken over the utterance itself and the estimate of the noise begins anew with each, so what was
+heard before does not change what is heard now.
 """
 
 from __future__ import annotations
@@ -100,7 +101,10 @@ class Sphinx:
 
     def _decode(self, search: str, sound: bytes) -> list[_Word]:
         """What the search found, as the dictionary has it (variants with their number), without silences and noises."""
+        if not sound:
+            return []
         decoder = self._decoder
+        decoder.reinit_feat()
         decoder.activate_search(search)
         decoder.start_utt()
         decoder.process_raw(sound, full_utt=True)
