@@ -44,6 +44,7 @@ class Collector:
         self._settings = settings
         self._database = open_database(path, _SCHEMA)
         self.secret = self._read_secret()
+        self._held = int(self._database.execute("SELECT count(*) FROM example").fetchone()[0])
         self._counts = {"kept": 0, "refused": 0, "repeated": 0, "duplicates": 0, "evicted": 0}
 
     def offer(self, keep: Keep, received_ns: int) -> Kept:
@@ -61,7 +62,8 @@ class Collector:
             return self._reply(keep, False, "the same question was answered the same before", "duplicates")
         with self._database:
             self._insert(from_offer(keep, received_ns), mark)
-            evicted = self._evict()
+            evicted = self._evict(self._held + 1)
+        self._held += 1 - len(evicted)
         if keep.exchange in evicted:
             return self._reply(keep, False, "its stratum is full, and the lot fell on it", "evicted")
         self._counts["evicted"] += len(evicted)
@@ -75,8 +77,10 @@ class Collector:
             for exchange, sealed in rows
         ]
 
+    @property
     def count(self) -> int:
-        return int(self._database.execute("SELECT count(*) FROM example").fetchone()[0])
+        """How many are kept. Costs nothing: it is asked with every heartbeat."""
+        return self._held
 
     def received_since(self, moment_ns: int) -> int:
         """How many came after the moment (wall time)."""
@@ -84,7 +88,7 @@ class Collector:
         return int(self._database.execute(query, (moment_ns,)).fetchone()[0])
 
     def stats(self) -> dict[str, float]:
-        return {"examples": self.count(), "capacity": self._settings.capacity, **self._counts}
+        return {"examples": self.count, "capacity": self._settings.capacity, **self._counts}
 
     def close(self) -> None:
         self._database.close()
@@ -104,13 +108,14 @@ class Collector:
             ),
         )
 
-    def _evict(self) -> set[str]:
-        """Bring the store down to its capacity: the fullest stratum gives up what has the lowest lot.
+    def _evict(self, held: int) -> set[str]:
+        """Bring the store from `held` examples down to its capacity; which ones had to go.
 
-        Lots are uniform and fixed, so what stays of a stratum is a uniform sample of all that ever came (a reservoir).
+        The fullest stratum gives up what has the lowest lot. Lots are uniform and fixed, so what stays of a stratum is
+        a uniform sample of all that ever came (a reservoir).
         """
         evicted = set()
-        for _ in range(self.count() - self._settings.capacity):
+        for _ in range(held - self._settings.capacity):
             (victim,) = self._database.execute(
                 "SELECT exchange FROM example WHERE stratum = "
                 "(SELECT stratum FROM example GROUP BY stratum ORDER BY count(*) DESC, stratum LIMIT 1) "
@@ -122,7 +127,7 @@ class Collector:
 
     def _reply(self, keep: Keep, kept: bool, why: str, counted: str) -> Kept:
         self._counts[counted] += 1
-        return Kept(exchange=keep.exchange, kept=kept, why=why, examples=self.count())
+        return Kept(exchange=keep.exchange, kept=kept, why=why, examples=self.count)
 
     def _has(self, column: str, value: str) -> bool:
         query = f"SELECT 1 FROM example WHERE {column} = ?"  # noqa: S608 - the column is a literal of this module

@@ -12,10 +12,11 @@ import os
 import resource
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -89,17 +90,11 @@ class Dreamer:
         self._process: asyncio.subprocess.Process | None = None
         self._roused = False
 
-    async def dream(self, ident: str, on_progress: OnProgress) -> Ended:
+    def dream(self, ident: str, on_progress: OnProgress) -> Coroutine[Any, Any, Ended]:
         """Go on with the dream that was interrupted, else begin one named `ident` if there is enough to learn."""
+        # Here and not where the coroutine begins to run: an interruption in between must hold.
         self._roused = False
-        folder = JobFolder.unfinished(self._jobs, self._sealer)
-        if folder is None:
-            on_progress(DreamProgress(dream=ident, stage="collect", done=0, total=1))
-            chosen, why = self._choose()
-            if chosen is None:
-                return Ended(DreamCompleted(dream=ident, level="", promoted=False, why=why), "")
-            folder = JobFolder.create(self._jobs, self._job(ident, chosen), chosen.material, self._sealer)
-        return await self._leg(folder, on_progress)
+        return self._dream(ident, on_progress)
 
     async def interrupt(self) -> None:
         """Stop the training process: it has the grace to write where it stands, then it is killed."""
@@ -114,6 +109,16 @@ class Dreamer:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+    async def _dream(self, ident: str, on_progress: OnProgress) -> Ended:
+        folder = JobFolder.unfinished(self._jobs, self._sealer)
+        if folder is None:
+            on_progress(DreamProgress(dream=ident, stage="collect", done=0, total=1))
+            chosen, why = self._choose()
+            if chosen is None:
+                return Ended(DreamCompleted(dream=ident, level="", promoted=False, why=why), "")
+            folder = JobFolder.create(self._jobs, self._job(ident, chosen), chosen.material, self._sealer)
+        return await self._leg(folder, on_progress)
 
     def _choose(self) -> tuple[Candidate | None, str]:
         examples = self._collector.examples()
@@ -152,7 +157,7 @@ class Dreamer:
             settings=self._settings,
             seed=int.from_bytes(hashlib.sha256(ident.encode()).digest()[:6], "big"),
             material_ns=self._clock.wall_ns(),
-            examples=self._collector.count(),
+            examples=self._collector.count,
         )
 
     async def _leg(self, folder: JobFolder, on_progress: OnProgress) -> Ended:
@@ -219,7 +224,7 @@ class Dreamer:
         self._process = process
         try:
             if self._roused:
-                process.terminate()
+                process.kill()
             last_lines, _ = await asyncio.gather(_tail(process.stderr), _follow(process.stdout, on_progress))
             return await process.wait(), last_lines
         finally:

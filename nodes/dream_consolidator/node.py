@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Coroutine
+from typing import Any
 
 import msgspec
 
@@ -48,7 +50,9 @@ class DreamConsolidator(Node):
         levels: str = ""
         """Path of the levels file; empty: the one that ships."""
 
-    async def start(self) -> None:
+    def __init__(self, **context: Any) -> None:
+        """As every node. Raises `ConfigError` for a configuration, or a student that is no level."""
+        super().__init__(**context)
         settings = configuration.load(self.params.config or None)
         levels = model_levels.load(self.params.levels or None)
         for student in settings.students:
@@ -71,13 +75,13 @@ class DreamConsolidator(Node):
         self._dreaming: asyncio.Task[DreamCompleted] | None = None
         self._asked_for = False
         self._followers: set[Follower] = set()
+
+    async def start(self) -> None:
         self.stats_record("examples", self._collector.stats)
         self.publish(AdapterCurrent(adapters=self._adapters.all()))
 
     async def stop(self) -> None:
-        await self._dreamer.interrupt()
-        if self._dreaming is not None:
-            await asyncio.wait({self._dreaming})
+        await self._interrupt()
         self._collector.close()
         self._journal.close()
 
@@ -86,7 +90,7 @@ class DreamConsolidator(Node):
         if state.policy.dream:
             self._begin(asked_for=False, reason=state.reason)
         elif not (state.state is Metabolic.REST and self._asked_for):
-            await self._dreamer.interrupt()
+            await self._interrupt()
 
     @serve(Keep, concurrency=64, queue=1024)
     async def keep(self, offer: Keep, call: Call) -> Kept:
@@ -109,7 +113,7 @@ class DreamConsolidator(Node):
     @serve(DreamStatusRequest)
     async def status(self, request: DreamStatusRequest, call: Call) -> DreamStatus:
         return DreamStatus(
-            examples=self._collector.count(),
+            examples=self._collector.count,
             dreaming=self._is_dreaming(),
             last=self._journal.last(),
             adapters=self._adapters.all(),
@@ -120,18 +124,25 @@ class DreamConsolidator(Node):
         if self._dreaming is None or self._dreaming.done():
             ident = ids.text(ids.uuid7(self.clock.wall_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big")))
             self._asked_for = asked_for
-            self.log.info("dream.began", dream=ident, reason=reason)
-            self._dreaming = self.spawn(self._dream(ident))
+            self.log.info("dream.began", reason=reason)
+            self._dreaming = self.spawn(self._dream(self._dreamer.dream(ident, self._progressed)))
         return self._dreaming
+
+    async def _interrupt(self) -> None:
+        """Stop the dream there is; when this returns, another may begin."""
+        await self._dreamer.interrupt()
+        if self._dreaming is not None:
+            await asyncio.wait({self._dreaming})
 
     def _is_dreaming(self) -> bool:
         return self._dreaming is not None and not self._dreaming.done()
 
-    async def _dream(self, ident: str) -> DreamCompleted:
+    async def _dream(self, dreaming: Coroutine[Any, Any, Ended]) -> DreamCompleted:
         try:
-            ended = await self._dreamer.dream(ident, self._progressed)
+            ended = await dreaming
             self._announce(ended)
-            await self._settle(ended)
+            if ended.leg:
+                self.spawn(self._settle(ended))
             return ended.completed
         finally:
             for follower in self._followers:
@@ -160,8 +171,6 @@ class DreamConsolidator(Node):
 
     async def _settle(self, ended: Ended) -> None:
         """Have the energy charged. Each stretch of a dream is settled once, under a name of its own."""
-        if not ended.leg:
-            return
         request = Settle(ident=ended.leg, kind="dream", cpu_s=ended.completed.cpu_s)
         try:
             await self.call(CONTROLLER, request, deadline=_SETTLE_S, idempotency_key=ended.leg)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from nodes.dream_consolidator.distill import distill
-from nodes.dream_consolidator.job import ROUSED, JobFolder
+from nodes.dream_consolidator.job import JobFolder
 from nodes.dream_consolidator.workbench import Roused
 from nodes.model_worker.folder import open_folder, weights_digest
-from tests.fabric import ROOT
 from tests.process.dream_consolidator import tiny
 from tests.process.dream_consolidator.conftest import Desk, bench
 
@@ -81,27 +76,3 @@ def test_a_dream_stopped_in_every_stage_ends_in_the_same_bits(desk: Desk) -> Non
     distill(bench(broken), VERIFIERS)
     assert learned(broken) == learned(whole)
     assert broken.outcome() == whole.outcome()
-
-
-async def test_the_process_stops_at_the_next_step_when_told_to(desk: Desk) -> None:
-    folder = desk.folder("process", tiny.quick(epochs=4000, patience=10**6))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "nodes.dream_consolidator.distill",
-        str(folder.path),
-        str(desk.state_dir),
-        str(os.getpid()),
-        stdout=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert process.stdout is not None
-    async for line in process.stdout:
-        if json.loads(line)["stage"] == "train":
-            break
-    process.terminate()
-    await process.communicate()
-    assert process.returncode == ROUSED
-    assert folder.checkpoint.exists()
-    assert folder.outcome() is None

@@ -1,0 +1,170 @@
+"""The consolidator as a process: it keeps, dreams when the whole does, yields when roused, and says what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nodes.dream_consolidator import settings as configuration
+from nodes.model_worker.folder import open_folder, weights_digest
+from protocol.messages.dream import DreamStatusRequest, StartDream
+from protocol.messages.metabolism import Metabolic, RequestState
+from protocol.messages.node import NodeState
+from tests.fabric import PATIENCE_S, Fabric, fabric
+from tests.process.dream_consolidator import tiny
+
+NAME, MODULE = "dream_consolidator", "nodes.dream_consolidator.node"
+
+
+@pytest.fixture
+async def system() -> AsyncIterator[Fabric]:
+    async with fabric() as made:
+        yield made
+
+
+def params(directory: Path, models: Path, **train: object) -> dict[str, str]:
+    """A configuration and levels of `small` and `big`, written as the files a person would write."""
+    levels = directory / "levels.yaml"
+    levels.write_text(
+        "levels:\n"
+        + "".join(
+            f"  - {{name: {name}, model: {models / name}, device: cpu, context: 64, max_new_tokens: 6}}\n"
+            for name in ("small", "big")
+        )
+    )
+    text = configuration.paths.shipped("configs/dream.yaml").read_text()
+    changes = {"students": "[small]", "self_asked": 24, "judged": 40, "top_k": 8, **train}
+    lines = []
+    for line in text.splitlines():
+        key = line.split(":")[0].strip()
+        indent = line[: len(line) - len(line.lstrip())]
+        lines.append(f"{indent}{key}: {changes[key]}" if key in changes else line)
+    config = directory / "dream.yaml"
+    config.write_text("\n".join(lines))
+    return {"config": str(config), "levels": str(levels)}
+
+
+async def ask(system: Fabric, request: Any, target: str = NAME) -> Any:
+    return await system.client.call(target, request, deadline=PATIENCE_S)
+
+
+async def fill(system: Fabric) -> None:
+    for question in tiny.questions("swap")[:120]:
+        answer = tiny.right_answer(question)
+        await ask(system, tiny.offer(question, answer=answer, level="big", score=1.0, salience=0.9))
+
+
+async def test_a_dream_that_did_not_help_changes_nothing_and_says_why(
+    system: Fabric, tmp_path: Path, models: Path
+) -> None:
+    given = params(tmp_path, models, epochs=1)
+    before = weights_digest(open_folder(models / "small"))
+    record = await system.node(MODULE, NAME, given)
+    assert record.health is not None
+    early = await ask(system, StartDream())
+    assert (early.promoted, early.level) == (False, "")
+    assert "0 of 8 new examples" in early.why
+    await fill(system)
+    async with system.client.events("dream/completed") as completed:
+        async with system.client.stream(NAME, StartDream(), deadline=PATIENCE_S) as parts:
+            stages = [progress.stage async for progress in parts]
+        ended = parts.reply
+        async with asyncio.timeout(PATIENCE_S):
+            assert (await anext(completed)).body == ended
+    assert list(dict.fromkeys(stages)) == ["collect", "teach", "train", "validate"]
+    assert (ended.level, ended.promoted, ended.interrupted) == ("small", False, False)
+    assert ended.why.startswith("no held-out question") or "no improvement beyond chance" in ended.why
+    assert ended.cpu_s > 0
+    status = await ask(system, DreamStatusRequest())
+    assert (status.examples, status.dreaming, status.last, status.adapters) == (120, False, ended, [])
+    assert weights_digest(open_folder(models / "small")) == before
+    assert list((system.state_dir / "dream" / "jobs").iterdir()) == []
+    again = await ask(system, StartDream())
+    assert "0 of 8 new examples" in again.why
+    assert await system.end(NAME) == 0, system.log(NAME)
+
+
+async def test_it_dreams_while_the_whole_does_and_yields_when_it_is_roused(
+    system: Fabric, tmp_path: Path, models: Path
+) -> None:
+    await system.node("nodes.metabolic_controller.node", "metabolic_controller")
+    await system.node(MODULE, NAME, params(tmp_path, models, epochs=100000, patience=100000))
+    await fill(system)
+    async with (
+        system.client.events("dream/progress") as progress,
+        system.client.events("dream/completed") as completed,
+        asyncio.timeout(PATIENCE_S),
+    ):
+        await ask(system, RequestState(state=Metabolic.DREAM), "metabolic_controller")
+        async for event in progress:
+            if event.body.stage == "train":
+                break
+        state = await ask(system, RequestState(state=Metabolic.WAKE), "metabolic_controller")
+        ended = (await anext(completed)).body
+        assert ended.interrupted
+        await taken_up(system, state.number)
+        (folder,) = (system.state_dir / "dream" / "jobs").iterdir()
+        assert (folder / "checkpoint.safetensors").exists()
+        assert folder.name == ended.dream
+        while (await ask(system, RequestState(state=Metabolic.DREAM), "metabolic_controller")).state != Metabolic.DREAM:
+            await asyncio.sleep(0.01)
+        async for event in progress:
+            if event.body.stage == "train":
+                break
+        assert event.body.dream == ended.dream
+        assert event.body.done > 1
+        settled = [json.loads(line) for line in system.log(NAME).splitlines() if "dream.unsettled" in line]
+        assert settled == []
+        children = Path(f"/proc/{system.processes[NAME].pid}/task/{system.processes[NAME].pid}/children")
+        (training,) = children.read_text().split()
+        await system.end(NAME, signal.SIGKILL)
+        while running(training):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.slow
+async def test_the_small_model_learns_what_the_large_one_knows_and_keeps_what_it_knew(
+    system: Fabric, tmp_path: Path
+) -> None:
+    knows = [(question, tiny.right_answer(question)) for skill in tiny.SKILLS for question in tiny.questions(skill)]
+    for name, width, layers, lessons in (("small", 32, 2, knows[:240]), ("big", 64, 2, knows)):
+        tiny.build_model(tmp_path / name, width=width, layers=layers, seed=1)
+        tiny.train_model(tmp_path / name, lessons, steps=1200, rate=3e-3, seed=1)
+    given = params(tmp_path, tmp_path, epochs=30, self_asked=500, judged=200)
+    await system.node(MODULE, NAME, given)
+    for question in tiny.questions("swap")[:200]:
+        await ask(system, tiny.offer(question, answer="ash", level="small", score=0.0, salience=0.8))
+    ended = await ask(system, StartDream())
+    assert ended.promoted, ended.why
+    assert "agreement with the teacher" in ended.why
+    after = {result.name: result for result in ended.results}
+    assert after["novel/0"].after - after["novel/0"].before > 0.8
+    assert after["self-asked"].after >= after["self-asked"].before - 0.05
+    (adapter,) = (await ask(system, DreamStatusRequest())).adapters
+    learned = open_folder(Path(adapter.path))
+    assert (adapter.level, adapter.dream, weights_digest(learned)) == ("small", ended.dream, adapter.digest)
+    assert adapter.base_version == weights_digest(open_folder(tmp_path / "small"))
+    async with system.client.events("adapter/current") as events, asyncio.timeout(PATIENCE_S):
+        assert (await anext(events)).body.adapters == [adapter]
+
+
+def running(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+async def taken_up(system: Fabric, number: int) -> None:
+    while True:
+        for record in await system.records():
+            if record.name == NAME and record.health and record.health.metabolic_number >= number:
+                assert record.state is NodeState.READY
+                return
+        await asyncio.sleep(0.01)
