@@ -138,4 +138,7 @@ def _die_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    # Python's own farewell to torch takes longer than somebody who was roused may wait; all there is, is on disk.
+    os._exit(status)
