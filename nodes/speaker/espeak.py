@@ -43,8 +43,7 @@ class Espeak:
                 odd = whole[end:]
                 if end:
                     yield Sound(whole[:end], rate)
-            if await process.wait() != 0:
-                raise await self._failed(process, sentence)
+            await self._finish(process, sentence)
         finally:
             await _end(process)
 
@@ -77,9 +76,9 @@ class Espeak:
                 fields = HEADER.unpack(await process.stdout.readexactly(HEADER.size))
         except TimeoutError:
             raise self._too_slow(sentence) from None
-        except asyncio.IncompleteReadError:
-            await process.wait()
-            raise await self._failed(process, sentence) from None
+        except asyncio.IncompleteReadError as nothing:
+            await self._finish(process, sentence)
+            raise SynthesisFailed(f"{self._program} made {len(nothing.partial)} bytes of {sentence[:60]!r}") from None
         return int(fields[7])
 
     async def _read(self, process: asyncio.subprocess.Process, sentence: str) -> bytes:
@@ -96,13 +95,18 @@ class Espeak:
             remedy="raise speaking.patience in configs/voice.yaml if the machine is that slow",
         )
 
-    async def _failed(self, process: asyncio.subprocess.Process, sentence: str) -> SynthesisFailed:
-        assert process.stderr is not None
-        said = (await process.stderr.read(2000)).decode(errors="replace").strip()
-        return SynthesisFailed(
-            f"{self._program} ended with status {process.returncode} at {sentence[:60]!r}: {said or 'it said nothing'}",
-            remedy=f"{self._program} --voices lists the voices that speaking.voice in configs/voice.yaml may name",
-        )
+    async def _finish(self, process: asyncio.subprocess.Process, sentence: str) -> None:
+        """It has said all it will: SynthesisFailed with its own words unless it ended well."""
+        try:
+            async with asyncio.timeout(self._patience_s):
+                complaint = await _last_words(process) or "it said nothing"
+        except TimeoutError:
+            raise self._too_slow(sentence) from None
+        if process.returncode:
+            raise SynthesisFailed(
+                f"{self._program} ended with status {process.returncode} at {sentence[:60]!r}: {complaint}",
+                remedy=f"{self._program} --voices lists the voices that speaking.voice in configs/voice.yaml may name",
+            )
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -110,4 +114,10 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
+        await _last_words(process)
+
+
+async def _last_words(process: asyncio.subprocess.Process) -> str:
+    """Wait for its end; what it said on stderr. A pipe left unread would keep the end from being seen."""
+    _, complaint = await process.communicate()
+    return complaint[:2000].decode(errors="replace").strip()

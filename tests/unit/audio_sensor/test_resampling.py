@@ -43,6 +43,7 @@ def test_where_the_input_is_cut_makes_no_difference(rate, cuts, seed):
     assert np.concatenate([*pieces, resampler.flush()]) == pytest.approx(whole(signal, rate), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(lengths=st.lists(st.integers(0, 40), max_size=20))
 def test_frames_hold_all_samples_in_order(lengths):
     framer = Framer(16)

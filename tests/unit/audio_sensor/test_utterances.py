@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodes.audio_sensor.utterances import Began, Dropped, Ended, Endpointing, Paused, Segment, Segmenter, frames
@@ -101,6 +101,7 @@ def test_durations_become_frames():
     assert [frames(seconds) for seconds in (0.0, 0.2, 0.256, 0.5, 30)] == [1, 6, 8, 16, 938]
 
 
+@settings(deadline=None)
 @given(
     probabilities=st.lists(st.sampled_from([0.0, 0.1, 0.36, 0.5, 0.9, 1.0]), max_size=300),
     longest=st.integers(40, 80),
@@ -122,6 +123,7 @@ def test_segments_are_ordered_disjoint_bounded_and_hold_all_voiced_frames(probab
     assert inside.issuperset(run_of_three)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([0.0, 0.36, 0.9]), max_size=200))
 def test_audio_that_may_still_be_asked_for_is_never_declared_needless(probabilities):
     segmenter = Segmenter(Endpointing(longest=60, split_search=20))
