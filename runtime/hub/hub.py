@@ -221,7 +221,10 @@ class Hub:
     async def _register(self, request: Register, call: Call) -> Registered:
         route = self._own_calls[call.header.id]
         times = {"mono_ns": self.clock.mono_ns(), "wall_ns": self.clock.wall_ns()}
+        before = self.members.by_name.get(request.name)
         member = self.members.register(request, route, **times)
+        if before is not None:
+            self._names.pop(before.route, None)
         self._names[route] = request.name
         for value in request.retained:
             try:

@@ -114,11 +114,6 @@ class Members:
                 lost.append(member)
         return lost
 
-    def next_overdue_ns(self) -> int | None:
-        """Monotonic time at which somebody may become overdue."""
-        times = [one.beat_ns + round(one.patience_s() * 1e9) for one in self.by_name.values() if one.reachable]
-        return min(times, default=None)
-
     def similar(self, name: str) -> str:
         """Names that the caller may have meant, for an error message."""
         here = sorted(one for one, member in self.by_name.items() if member.reachable)
