@@ -73,6 +73,7 @@ def _watch(supervisor: int) -> None:
 
     def clean_up(_number: int, _frame: FrameType | None) -> None:
         if os.waitid(os.P_PID, supervisor, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # each death that follows would call us again, inside here
             kill_descendants(keep=supervisor)
 
     for number in PASSED_ON:
