@@ -4,6 +4,7 @@ Nothing is downloaded unless the level says so; nothing is unpickled; no code of
 """
 
 import gc
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,11 +150,22 @@ def _load_model(folder: ModelFolder, device: str, dtype: str) -> Any:
     return model.eval().requires_grad_(False)
 
 
+def _is_self_contained(folder: Path) -> bool:
+    """Whether the folder says that its tokenizer.json alone is the tokenizer."""
+    described, whole = folder / "tokenizer_config.json", folder / "tokenizer.json"
+    if not (described.is_file() and whole.is_file()):
+        return False
+    named = json.loads(described.read_text()).get("tokenizer_class")
+    return named in ("PreTrainedTokenizerFast", "TokenizersBackend")
+
+
 def _load_tokenizer(folder: ModelFolder) -> ChatTokenizer:
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder.path, local_files_only=True)
+        # AutoTokenizer gives every Qwen2 model Qwen2's own splitting, whatever class the folder names.
+        loader = PreTrainedTokenizerFast if _is_self_contained(folder.path) else AutoTokenizer
+        tokenizer = loader.from_pretrained(folder.path, local_files_only=True)
     except Exception as error:  # tokenizers raises bare exceptions for files it cannot parse
         raise ModelIncomplete(
             f"its tokenizer does not load: {type(error).__name__}: {error}",
