@@ -1,17 +1,17 @@
-"""Whether an answer stands, or the next level takes over. Values in, decisions out."""
+"""Whether an answer stands, or the next level takes over. Values in, decisions out.
+
+A verifier has no say in it: in the world nobody knows the right answer beforehand. What it finds is the outcome that
+the ledger learns from.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nodes.dialogue.choice import Candidate
 from protocol.messages.dialogue import LevelTried
 from protocol.messages.model import Generated
 from runtime.verifiers import Verdict
-
-RIGHT = 0.5
-"""Score at and above which a verifier holds an answer for right."""
 
 CUT = {"length": "cut at its limit of tokens", "deadline": "cut by its deadline", "cancelled": "cancelled"}
 """Reasons to stop that leave an answer unfinished."""
@@ -39,7 +39,7 @@ def judge(attempt: Attempt, following: Candidate | None, *, asked_for: bool, tim
     """Whether the attempt stands. `following` is the level that could go on, `asked_for` that no other may."""
     doubt = _doubt(attempt)
     if not doubt:
-        return Decision(True, _assurance(attempt))
+        return Decision(True, f"confident ({attempt.generated.confidence:.2f})")
     if asked_for:
         return Decision(True, f"{doubt}, but this level was asked for")
     if following is None:
@@ -47,17 +47,6 @@ def judge(attempt: Attempt, following: Candidate | None, *, asked_for: bool, tim
     if not time_left:
         return Decision(True, f"{doubt}, but no time is left for {following.name}")
     return Decision(False, f"{doubt}; {following.name} goes on")
-
-
-def stand(attempts: Sequence[Attempt]) -> Attempt:
-    """The attempt to answer with: the one a verifier scores best, else the last. ValueError without any."""
-    if not attempts:
-        raise ValueError("nothing was attempted")
-    judged = [attempt for attempt in attempts if attempt.verdict is not None]
-    best = max(judged, key=lambda attempt: attempt.verdict.score if attempt.verdict else 0.0, default=None)
-    if best is not None and best.verdict is not None and best.verdict.score >= RIGHT:
-        return best
-    return attempts[-1]
 
 
 def tried(attempt: Attempt, decision: Decision) -> LevelTried:
@@ -84,10 +73,7 @@ def cut(attempt: Attempt) -> str:
 
 
 def _doubt(attempt: Attempt) -> str:
-    """What speaks against the attempt; empty where nothing does. A verdict outweighs the model's own confidence."""
-    if attempt.verdict is not None:
-        wrong = attempt.verdict.score < RIGHT
-        return f"{attempt.verifier} holds it for wrong ({attempt.verdict.score:.2f})" if wrong else ""
+    """What speaks against the attempt; empty where nothing does."""
     generated = attempt.generated
     if not generated.text.strip():
         return "it said nothing"
@@ -96,9 +82,3 @@ def _doubt(attempt: Attempt) -> str:
     if generated.confidence < attempt.level.accept_at:
         return f"not confident enough ({generated.confidence:.2f} of {attempt.level.accept_at:.2f})"
     return ""
-
-
-def _assurance(attempt: Attempt) -> str:
-    if attempt.verdict is not None:
-        return f"{attempt.verifier} holds it for right ({attempt.verdict.score:.2f})"
-    return f"confident ({attempt.generated.confidence:.2f})"

@@ -63,7 +63,7 @@ class DialogueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     stop_patterns: tuple[str, ...] = ("stop",)
     """Patterns that also end what is being answered in the same conversation."""
     verify: bool = True
-    """Whether a verifier that knows the question has a say in whether an answer stands."""
+    """Whether verifiers that know a question score its answers, for the ledger to learn from."""
     phrases: Phrases = Phrases()
     times: Times = Times()
     kept: Kept = Kept()

@@ -37,7 +37,7 @@ class Reach:
         self._times = config.times
         self._store = store
         self._outlook = outlook
-        self._random = random.Random()  # noqa: S311 - decides what is tried, not what is secret
+        self._random = random.Random()
 
     def mono_ns(self) -> int:
         return self._node.clock.mono_ns()

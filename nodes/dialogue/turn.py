@@ -45,7 +45,7 @@ class Turn:
             level = await self._try(level)
         if not self.attempts:
             raise next(reversed(self.failed.values()))
-        chosen = cascade.stand([attempt for attempt, _ in self.attempts])
+        chosen, _ = self.attempts[-1]
         text = chosen.generated.text.strip()
         if self.exchange.said.strip() != text:
             self.exchange.withdraw()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodes.dialogue.cascade import Attempt, cut, judge, stand, tried
+from nodes.dialogue.cascade import Attempt, cut, judge, tried
 from nodes.dialogue.choice import Candidate
 from protocol.messages.model import Generated
 from runtime.verifiers import Verdict
@@ -54,9 +54,9 @@ def test_an_unsure_answer_is_handed_on() -> None:
     assert "specialized goes on" in decision.why
 
 
-def test_a_verdict_outweighs_confidence_either_way() -> None:
-    assert not decide(attempt(confidence=0.99, score=0.0)).accept
-    assert decide(attempt(confidence=0.01, score=1.0)).accept
+def test_a_verdict_has_no_say_in_whether_an_answer_stands() -> None:
+    assert decide(attempt(confidence=0.99, score=0.0)).accept
+    assert not decide(attempt(confidence=0.01, score=1.0)).accept
 
 
 @pytest.mark.parametrize("stop_reason", ["length", "deadline"])
@@ -82,18 +82,6 @@ def test_a_doubtful_answer_stands_where_nobody_can_go_on_and_says_so(changes: di
     decision = decide(attempt(confidence=0.1), **changes)
     assert decision.accept
     assert why in decision.why
-
-
-def test_the_last_attempt_stands_unless_a_verifier_preferred_an_earlier_one() -> None:
-    small, large = attempt(confidence=0.3), attempt(level=LARGE)
-    assert stand([small, large]) is large
-    assert stand([attempt(score=1.0), large]).level is SMALL
-    right, wrong = attempt(score=1.0), attempt(level=LARGE, score=0.0)
-    assert stand([right, wrong]) is right
-    both_wrong = [attempt(score=0.4), attempt(level=LARGE, score=0.1)]
-    assert stand(both_wrong) is both_wrong[1]
-    with pytest.raises(ValueError, match="nothing"):
-        stand([])
 
 
 def test_what_was_tried_reports_costs_and_reason() -> None:

@@ -30,6 +30,7 @@ async def test_a_pattern_owes_nothing() -> None:
 async def test_every_level_tried_gets_its_outcome_by_who_judged_it() -> None:
     world = World()
     world.workers["sensory"].text = " five ."
+    world.workers["sensory"].confidence = 0.2
     outcomes = requests(await finished(world, Marker("four .")), Outcome)
     assert [(one.level, one.score, one.source) for one in outcomes] == [
         ("sensory", 0.0, "marker"),
