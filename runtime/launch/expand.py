@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from runtime.config import Key, convert, error_at, suggest
+from runtime.config import ConfigError, Key, convert, error_at, suggest
 from runtime.launch.arguments import bind, comparable
 from runtime.launch.expression import ExpressionError, evaluate
 from runtime.launch.spec import RESERVED, Arg, File, Include, Launch, Node, Section, Value, Word, as_text
@@ -151,9 +151,19 @@ def _include(include: Include, item: Item, path: tuple[Key, ...], scope: _Scope)
         raise error_at(item, (*path, "file"), f"more than {MAX_FILES} files are included")
     here.opened.append(target)
     given = _part(item, "args")
-    file = here.read(target)
+    file = _opened(here.read, target, item, (*path, "file"))
     merged, _ = _expand(file, _mapping(given) if given else {}, here, (*scope.stack, _normal(target)))
     return merged
+
+
+def _opened(read: Read, target: str, item: Item, path: tuple[Key, ...]) -> Item:
+    """The included file. If it cannot even be opened, the fault lies where it is named."""
+    try:
+        return read(target)
+    except ConfigError as error:
+        if error.place != target:
+            raise
+        raise error_at(item, path, str(error)) from error
 
 
 def _decided(item: Item, node: Node, path: tuple[Key, ...], scope: _Scope) -> Item:

@@ -172,7 +172,7 @@ def test_an_include_can_depend_on_a_condition() -> None:
             {"a.yaml": "include: [{file: b.yaml}]", "b.yaml": "include:\n  - file: ./a.yaml"},
             "b.yaml:2: include[0].file: a file cannot include itself: a.yaml → b.yaml → a.yaml",
         ),
-        ({"a.yaml": "include: [{file: gone.yaml}]"}, "gone.yaml: cannot be read"),
+        ({"a.yaml": "include: [{file: gone.yaml}]"}, "a.yaml:1: include[0].file: gone.yaml: cannot be read"),
         (
             {"a.yaml": "include:\n  - {file: b.yaml, args: {m: x}}", "b.yaml": "args: {m: {type: int}}"},
             "a.yaml:2: m: 'x' is not of type int",
