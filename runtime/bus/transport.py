@@ -26,6 +26,7 @@ Frames = list[bytes]
 # pyzmq's flags are enums; their arithmetic costs as much as a send.
 _NOW = int(zmq.NOBLOCK)
 _MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
+_READABLE = int(zmq.POLLIN)
 
 
 class Endpoints:
@@ -96,7 +97,7 @@ class Pump:
 
     def poke(self) -> None:
         """Look again: something was sent on the socket, or its subscriptions changed."""
-        if not self._scheduled and not self._closed and int(self._sock.EVENTS) & zmq.POLLIN:
+        if not self._scheduled and not self._closed and int(self._sock.get(zmq.EVENTS)) & _READABLE:
             self._schedule()
 
     def close(self) -> None:
