@@ -20,3 +20,14 @@ def bus(session: Session, peers: bool) -> Outcome:
     from runtime.bench.bus import measure
 
     return measure(session, install_peers=peers)
+
+
+@bench.command()
+@measured("system")
+@click.option("--launch", default="local", show_default=True, help="Launch file to start.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of the launch file.")
+def system(session: Session, launch: str, settings: tuple[str, ...]) -> Outcome:
+    """A whole system at rest: time until ready, memory, idle processor, time until stopped."""
+    from runtime.bench.system import measure
+
+    return measure(session, launch, settings)
