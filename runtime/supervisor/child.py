@@ -129,9 +129,14 @@ def step(child: Child, event: Event, now: float, chance: float) -> tuple[Child, 
             return _kill(_with(child, wanted=False, again=False), now)
 
 
-def postponed(child: Child, seconds: float) -> Child:
-    """The child with its deadline moved: while the supervisor itself stood still, nobody could have met it."""
-    return child if child.deadline is None else _with(child, deadline=child.deadline + seconds)
+def forgiven(child: Child, now: float, lost: float) -> Child:
+    """The child after the supervisor itself stood still for `lost` seconds, in which nobody's word could reach it.
+
+    Who is up gets a full period for the next beat: those of the meantime may have found no room in the socket.
+    """
+    if child.deadline is None:
+        return child
+    return _with(child, deadline=_silence(child, now) if child.phase in UP else child.deadline + lost)
 
 
 def describe_exit(status: int) -> str:

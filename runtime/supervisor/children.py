@@ -24,7 +24,7 @@ from runtime.supervisor.child import (
     NotSpawned,
     Said,
     Spawned,
-    postponed,
+    forgiven,
     step,
 )
 from runtime.supervisor.journal import Journal
@@ -141,10 +141,11 @@ class Children(Mapping[str, Child]):
             self._timer = self._loop.call_at(first, self._due, first)
 
     def _due(self, expected: float) -> None:
-        late = self._loop.time() - expected
+        now = self._loop.time()
+        late = now - expected
         if late > STALL_SECONDS:
             self._journal.say("warning", "supervisor.stalled", seconds=round(late, 3))
-            self._children = {name: postponed(child, late) for name, child in self._children.items()}
+            self._children = {name: forgiven(child, now, late) for name, child in self._children.items()}
         for name in self._children:
             self.apply(name, Due())
 

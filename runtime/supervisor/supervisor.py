@@ -82,7 +82,7 @@ class Supervisor:
         self._loop.add_signal_handler(signal.SIGCHLD, self._children.reap)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._loop.add_signal_handler(number, self._asked_to_end, number.name)
-        self._loop.add_signal_handler(signal.SIGQUIT, self._kill_all)
+        self._loop.add_signal_handler(signal.SIGQUIT, self._kill_now)
         self._beat_above()
         try:
             yield
@@ -139,10 +139,13 @@ class Supervisor:
 
     def _asked_to_end(self, why: str) -> None:
         if self._stopping:
-            self._killed = True
-            self._kill_all()
+            self._kill_now()
         else:
             self._shut_down(why)
+
+    def _kill_now(self) -> None:
+        self._killed = True
+        self._kill_all()
 
     def _kill_all(self) -> None:
         self._stopping = True

@@ -69,6 +69,14 @@ def mutter() -> None:
     sys.stdout.flush()
 
 
+def flood() -> None:
+    """Print more than any pipe holds; `flooded` in the run directory says that somebody took it."""
+    for _ in range(3000):
+        print("x" * 1000)
+    sys.stdout.flush()
+    open(os.path.join(os.environ["SAGE_RUN_DIR"], "flooded"), "x").close()
+
+
 def devour() -> None:
     """Take more memory than anyone may."""
     notifier.ready()

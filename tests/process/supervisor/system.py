@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.supervisor.control import Request, ask
+from runtime.supervisor.records import decode
 from runtime.supervisor.state import NodeState, SupervisorState
 
 CHILD = Path(__file__).with_name("child.py")
@@ -80,10 +81,10 @@ class System:
         raise AssertionError(f"{event} never came; stderr: {self._popen.stderr.read().decode()}; {self.told()}")
 
     def ended(self) -> int:
-        """Read everything to the end; the exit code."""
+        """Read everything to the end, which a kill may have torn; the exit code."""
         assert self._popen is not None
         assert self._popen.stdout is not None
-        self.records += map(json.loads, self._popen.stdout)
+        self.records += filter(None, map(decode, self._popen.stdout))
         self._popen.communicate(timeout=PATIENCE)
         return self._popen.returncode
 

@@ -78,7 +78,19 @@ def test_nothing_is_left_open_by_many_restarts(system: Make) -> None:
         return len(os.listdir(f"/proc/{supervisor}/fd"))
 
     before = descriptors()
-    for _ in range(8):
+    for _ in range(4):
         assert running.do("node", "restart", "ears").returncode == 0
         running.until("node.ready", about="ears")
     assert descriptors() <= before  # a connection of ours may have been open when we looked first
+
+
+def test_a_terminal_that_does_not_read_stops_neither_the_watch_nor_the_cleaning_up(system: Make) -> None:
+    running = system(f"nodes:\n  ears: {{command: {child('flood', 'live')}}}").up()
+    while not (running.run_dir / "flooded").exists():  # what the child prints is taken, though nobody reads ours
+        pass
+    state = running.state()
+    everyone = [pid for pid in running.processes() if pid != running.guard]
+    assert state.pid in everyone
+    os.kill(state.pid, signal.SIGKILL)
+    assert gone(pid for pid in everyone if pid != state.pid)
+    assert running.ended() == 130

@@ -20,7 +20,7 @@ from runtime.supervisor.child import (
     Start,
     Stop,
     describe_exit,
-    postponed,
+    forgiven,
     step,
 )
 from tests.unit.supervisor.lives import PID, Life, process
@@ -117,9 +117,19 @@ def test_changing_between_ready_and_degraded_is_no_beat() -> None:
 
 
 def test_while_the_supervisor_stood_still_no_deadline_passed() -> None:
-    life = Life().ready().passes(5)
-    life.child = postponed(life.child, 100.0)
-    assert life.passes(100).phase == "ready"
+    life = Life().ready()
+    life.now = 105.0
+    life.child = forgiven(life.child, life.now, lost=100.0)
+    assert life.passes(9).phase == "ready"
+    assert life.passes(1).phase == "stopping"
+
+
+def test_a_start_is_given_what_was_lost() -> None:
+    life = Life().happens(Start())
+    life.now = 120.0
+    life.child = forgiven(life.child, life.now, lost=100.0)
+    assert life.passes(9).phase == "starting"
+    assert life.passes(1).phase == "stopping"
 
 
 # -- failing and restarting -----------------------------------------------------------------------------------------
