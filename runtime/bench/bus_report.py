@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.bench.contenders import Trial
 from runtime.bench.peers.sample import BLOCK_BYTES
+from runtime.bench.plot import Axis, lines
 from runtime.bench.record import Goal, at_least, at_most
 from runtime.bench.session import Outcome
 from runtime.bench.statistics import median, percentile, ratios, spread
@@ -27,6 +28,16 @@ def worked(offered: float, trial: Trial) -> bool:
 def outcome(measured: Measured) -> Outcome:
     figures = _figures(measured)
     return Outcome(figures=figures, goals=goals(figures), text=_text(measured, figures), packages=PACKAGES)
+
+
+def plot(measured: Measured) -> bytes:
+    """The distribution of event times, as SVG."""
+    shares = [step / 200 for step in range(1, 199)]
+    series = {}
+    for name, rounds in sorted(measured.event_us.items()):
+        pooled = sorted(time for times in rounds for time in times)
+        series[name] = [(percentile(pooled, share), share) for share in shares]
+    return lines("one-way time of an event", series, Axis("µs", logarithmic=True), Axis("share of events"))
 
 
 def goals(figures: dict[str, Any]) -> list[Goal]:
