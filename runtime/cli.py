@@ -34,8 +34,8 @@ def main() -> None:
     """An event-driven society of processes that hears, answers, rests and dreams.
 
     Begin with `sage up`, then `sage ask "what is two plus three"`. Every command takes --json and --timeout.
-    Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 nothing runs here, 4 out of time,
-    130 interrupted.
+    Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 nothing runs here (for `up`: something
+    already does), 4 out of time, 130 interrupted.
     """
 
 

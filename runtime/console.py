@@ -5,7 +5,7 @@
 | 0 | done |
 | 1 | it was tried and failed |
 | 2 | the command line or a configuration is wrong |
-| 3 | no runtime is running here |
+| 3 | no runtime is running here; for `sage up`: one is running already |
 | 4 | the time given with `--timeout` passed |
 | 130 | interrupted |
 """
@@ -20,7 +20,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from protocol.errors import ConfigError, DeadlineExceeded, HubLost, SageError
+from protocol.errors import AlreadyRunning, ConfigError, DeadlineExceeded, HubLost, SageError
 
 FAILED, WRONG, NOT_RUNNING, TIMED_OUT, INTERRUPTED = 1, 2, 3, 4, 130
 
@@ -77,7 +77,7 @@ def exit_code(error: SageError) -> int:
     match error:
         case ConfigError():
             return WRONG
-        case HubLost():
+        case HubLost() | AlreadyRunning():
             return NOT_RUNNING
         case DeadlineExceeded():
             return TIMED_OUT

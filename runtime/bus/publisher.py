@@ -25,7 +25,7 @@ class Publisher:
         """Topic → sequence of the last message said on it."""
         self._clock = clock
         self._topics = topics
-        self._random = random.Random()  # noqa: S311 - ids need to differ, not to be secret
+        self._random = random.Random()
 
     def event(self, body: Any, trace: bytes) -> tuple[Topic, bytes]:
         """The next message on the topic of `body`. The sequence moves on only when the message could be made."""

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from protocol.errors import ConfigError, ParameterError, SageError
+from runtime import config
 from runtime.identity import host_name
 from runtime.logs import configure
 from runtime.node.base import Node
@@ -61,11 +62,11 @@ def make(node_class: type[Node], name: str, params: str, log: Any) -> Node:
 
 
 def read_params(node_class: type[Node], text: str) -> Any:
-    """`text`, a JSON object, as the node's `Params`. Raises `ParameterError`."""
+    """`text`, a JSON object, as the node's `Params`. Raises `ParameterError` naming the parameter."""
+    takes = ", ".join(field.name for field in msgspec.structs.fields(node_class.Params)) or "none"
     try:
-        return msgspec.json.decode(text, type=node_class.Params)
-    except msgspec.DecodeError as error:
-        takes = ", ".join(field.name for field in msgspec.structs.fields(node_class.Params)) or "none"
+        return config.from_plain(msgspec.json.decode(text), node_class.Params, "SAGE_PARAMS")
+    except (ConfigError, msgspec.DecodeError) as error:
         raise ParameterError(str(error), place=f"{node_class.__name__}.Params", remedy=f"it takes: {takes}") from error
 
 

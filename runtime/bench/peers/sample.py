@@ -28,7 +28,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
 
 
-_VALUES = [index / 7 for index in range(13)]
+_VALUES = [index / 7 for index in range(15)]
 _LABEL = "stable-context"
 _DATA = bytes(BLOCK_BYTES)
 
