@@ -7,7 +7,7 @@ from runtime.verifiers import Verdict, judge, load_verifiers
 
 
 def test_an_unknown_plugin_names_those_there_are():
-    with pytest.raises(ConfigError, match="there are: .*reference"):
+    with pytest.raises(ConfigError, match=r"there are: .*reference"):
         plugins.load("sage.verifiers", "referense")
 
 
