@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 PACKAGES = ("pyzmq", "msgspec")
 
-_KEPT_UP = 0.95
+_KEPT_UP = 0.5
 _SAGE = "sage"
 
 
 def worked(offered: float, trial: Trial) -> bool:
-    """Whether all messages arrived, and as fast as they were offered."""
+    """Whether all messages arrived, and the rate offered still had an effect.
+
+    Somewhat more than can be carried is offered on purpose: only so is it seen what is carried at most.
+    """
     return trial.complete and trial.per_s >= _KEPT_UP * offered
 
 
