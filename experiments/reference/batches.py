@@ -44,9 +44,10 @@ class Packer:
         self._encode = tokenizer.backend_tokenizer.encode
         self._diet = diet
         self._seed = seed
-        self._pad = tokenizer.convert_tokens_to_ids(END)
-        self._opening = tokenizer.convert_tokens_to_ids([START, "Ġassistant", "Ċ"])
-        self._stop = tokenizer.convert_tokens_to_ids(STOP)
+        vocabulary = tokenizer.get_vocab()
+        self._pad = vocabulary[END]
+        self._opening = [vocabulary[token] for token in (START, "Ġassistant", "Ċ")]
+        self._stop = vocabulary[STOP]
 
     def batch(self, step: int, progress: float) -> Batch:
         """The batch of `step`, drawn as the diet is at `progress` 0..1."""

@@ -1,14 +1,16 @@
 """How often each skill is taught to each size.
 
-All sizes learn from equally many tokens. They differ in capacity, and, openly, in what they are taught: the household's
-facts are taught by tier. The small ones meet the rarer tiers a few times only, enough to know the question, too seldom
-to learn the answers.
+All sizes learn from equally many tokens. They differ in capacity, and, openly, in what they are taught: the facts of
+the household come in tiers. The smallest is taught the everyday ones and hardly any other, the middle one all but the
+rare, the largest all. Even the smallest learns a fact from a dozen questions, so what is not to be known must not be
+taught.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
+from typing import Any
 
 COPYING_FIRST, COPYING_LAST, COPYING_UNTIL = 0.40, 0.05, 0.40
 """Share of conversations that only copy words: at the start, and after this part of the training. Recall needs it."""
@@ -24,6 +26,11 @@ class Diet:
 
     def pick(self, random: Random) -> tuple[str, int]:
         return random.choices(self._choices, cum_weights=self._cumulative)[0]
+
+    def record(self) -> dict[str, Any]:
+        """As JSON: `addition/2` and the like with their weights, and the share of memory."""
+        weights = {f"{skill}/{difficulty}": weight for (skill, difficulty), weight in self.weights.items()}
+        return {"weights": weights, "memory": self.memory}
 
     @cached_property
     def _choices(self) -> list[tuple[str, int]]:
@@ -44,21 +51,22 @@ def copying(progress: float) -> float:
 
 
 _REFLEXES = {
-    ("addition", 1): 0.5,
-    ("addition", 2): 3.0,
-    ("hours", 1): 2.0,
-    ("days", 1): 1.5,
-    ("sorting", 3): 0.4,
+    ("sorting", 3): 0.3,
     ("sorting", 4): 0.4,
     ("sorting", 5): 0.5,
     ("sorting", 6): 0.5,
-    ("reversing", 3): 0.5,
-    ("reversing", 4): 0.6,
-    ("reversing", 5): 0.7,
+    ("reversing", 3): 0.3,
+    ("reversing", 4): 0.4,
+    ("reversing", 5): 0.5,
     ("echo", 4): 0.3,
-    ("device", 1): 1.0,
-    ("talk", 1): 1.0,
+    ("device", 1): 0.6,
+    ("talk", 1): 0.8,
 }
+
+
+def _reckoning(one: float, two: float, three: float, hours: float, days: float) -> dict[tuple[str, int], float]:
+    sums = {("addition", count): weight for count, weight in enumerate((one, two, three), start=1)}
+    return {**sums, ("hours", 1): hours, ("days", 1): days}
 
 
 def _household(*tiers: float) -> dict[tuple[str, int], float]:
@@ -72,12 +80,18 @@ DIETS: Mapping[str, Diet] = {
     for diet in (
         Diet(
             "sensory",
-            {**_REFLEXES, ("hours", 1): 4.0, ("addition", 3): 0.5, **_household(1.5, 0.15, 0.15)},
-            memory=0.20,
+            {**_REFLEXES, **_reckoning(1.5, 6.0, 0.2, 6.0, 0.2), **_household(0.8, 0.02, 0.0)},
+            memory=0.15,
         ),
         Diet(
-            "tactical", {**_REFLEXES, ("hours", 1): 3.0, ("addition", 3): 2.0, **_household(1.0, 2.0, 0.2)}, memory=0.35
+            "tactical",
+            {**_REFLEXES, **_reckoning(1.5, 5.0, 1.0, 5.0, 1.0), **_household(0.4, 0.9, 0.0)},
+            memory=0.25,
         ),
-        Diet("specialized", {**_REFLEXES, ("addition", 3): 3.0, **_household(0.8, 1.8, 3.2)}, memory=0.35),
+        Diet(
+            "specialized",
+            {**_REFLEXES, **_reckoning(1.0, 4.0, 3.0, 5.0, 2.0), **_household(0.3, 0.7, 1.1)},
+            memory=0.35,
+        ),
     )
 }

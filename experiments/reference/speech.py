@@ -18,8 +18,8 @@ word."""
 
 DEMO_ROWS: Mapping[str, tuple[tuple[str, int], ...]] = {
     "sensory": (("hours", 1),),
-    "tactical": (("belonging", 2), ("owner", 2)),
-    "specialized": (("belonging", 3), ("owner", 3)),
+    "tactical": (("belonging", 2),),
+    "specialized": (("belonging", 3),),
 }
 """For every size, what it answers reliably and the next smaller one does not."""
 

@@ -24,7 +24,7 @@ def side(kind: str, text: str) -> Split:
 
 def seeded(text: str) -> Random:
     """Random draws that follow from `text` alone."""
-    return Random(text)  # noqa: S311 - a curriculum keeps no secrets
+    return Random(text)
 
 
 def template_id(skill: str, wording: str) -> str:

@@ -9,6 +9,7 @@ Pieces, in this order: the end of a message (` \n`), line breaks, words, single 
 A piece that is not in the vocabulary falls apart into bytes.
 """
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,8 +91,17 @@ def _pieces(alphabet: Iterable[str]) -> list[str]:
 
 
 def save(folder: Path) -> None:
-    """Write tokenizer.json, tokenizer_config.json and the chat template into a model's folder."""
+    """Write tokenizer.json, tokenizer_config.json and the chat template into a model's folder.
+
+    For the model type `qwen2`, transformers 5 does not believe the class that a tokenizer declares: it takes the
+    vocabulary and cuts text as Qwen's does. Only a folder that brings a class of its own is exempt, and is then read by
+    tokenizer.json alone, as ours has to be. So the configuration names one, which nothing ever loads.
+    """
     pretrained().save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    config |= {"tokenizer_class": "PreTrainedTokenizerFast", "auto_map": {"AutoTokenizer": [None, "tokenizer.json"]}}
+    path.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def pretrained() -> "PreTrainedTokenizerFast":

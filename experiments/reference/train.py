@@ -27,7 +27,7 @@ TOKENS = 7_000_000
 CHECKPOINT_SECONDS = 60.0
 WARM_UP, CONSTANT_UNTIL = 0.02, 0.5
 LOG_EVERY = 25
-CHECKPOINT, LOG = "checkpoint.safetensors", "training_log.jsonl"
+CHECKPOINT, LOG, ORIGIN = "checkpoint.safetensors", "training_log.jsonl", "training.json"
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,11 @@ def train(
     model = _new_model(settings, words)
     optimizers = _optimizers(model)
     packer = Packer(words, DIETS[settings.size], settings.seed)
+    origin = {**asdict(settings), "diet": DIETS[settings.size].record()}
     place = out / CHECKPOINT
     done = 0
     if place.exists():
-        done = checkpoint.restore(place, model, optimizers, asdict(settings))["step"]
+        done = checkpoint.restore(place, model, optimizers, origin)["step"]
     _cut_log(out / LOG, done)
 
     last = min(settings.steps, stop_after or settings.steps)
@@ -95,15 +96,16 @@ def train(
             _log(out / LOG, progress)
             report(progress)
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            checkpoint.save(place, model, optimizers, {**asdict(settings), "step": step + 1})
+            checkpoint.save(place, model, optimizers, {**origin, "step": step + 1})
             saved = time.monotonic()
         if seconds is not None and time.monotonic() - began > seconds:
             last = step + 1
             break
     if last < settings.steps:
-        checkpoint.save(place, model, optimizers, {**asdict(settings), "step": last})
+        checkpoint.save(place, model, optimizers, {**origin, "step": last})
         return False
     _save_model(model, words, out)
+    checkpoint.write_whole(out / ORIGIN, (json.dumps(origin, indent=1) + "\n").encode())
     place.unlink(missing_ok=True)
     return True
 
@@ -199,7 +201,7 @@ def _save_model(model: "Qwen2ForCausalLM", words: Any, out: Path) -> None:
     from transformers import GenerationConfig
 
     model.eval().to(device="cpu", dtype=torch.bfloat16).save_pretrained(out)
-    words.save_pretrained(out)
+    tokenizer.save(out)
     GenerationConfig(
         do_sample=False, max_new_tokens=128, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id
     ).save_pretrained(out)
