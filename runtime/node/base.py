@@ -198,6 +198,7 @@ class Node:
         if not self._connected:
             return
         self._beat()
+        self._records.clear()  # `stop` closes what they count
         try:
             async with asyncio.timeout(STOP_S):
                 await self.stop()

@@ -27,8 +27,12 @@ class Echo(Node):
         self.cancelled = self.computed = self.parts_sent = 0
         self.numbers: list[int] = []
         self.weather: list[int] = []
+        self.stats_record("heard", lambda: {"numbers": len(self.numbers)})
         if self.params.degrees is not None:
             self.publish(Weather(degrees=self.params.degrees))
+
+    async def stop(self) -> None:
+        del self.numbers  # as others close a store: from now on it cannot be counted
 
     @on(Number)
     async def number(self, event: Event[Number]) -> None:
