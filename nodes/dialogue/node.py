@@ -39,7 +39,8 @@ from runtime.sealing import Sealer
 from runtime.verifiers import Verifier, load_verifiers
 
 STORE_FILE = "dialogue.sqlite"
-PRESENT = (NodeState.STARTING, NodeState.READY, NodeState.DEGRADED)
+PRESENT = (NodeState.READY, NodeState.DEGRADED)
+"""States in which a node answers. One that starts would, later: a model may take longer to load than an asker waits."""
 
 
 class Dialogue(Node):

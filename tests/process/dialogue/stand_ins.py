@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 
@@ -23,6 +24,12 @@ class Worker(Node):
     class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         text: str = "it is four ."
         confidence: float = 0.95
+        loads: bool = True
+        """Otherwise it never becomes ready."""
+
+    async def start(self) -> None:
+        if not self.params.loads:
+            await asyncio.Event().wait()
 
     @serve(Generate)
     async def generate(self, request: Generate, call: Call) -> Generated:

@@ -91,6 +91,16 @@ async def test_patterns_answer_while_everything_else_is_gone(system: Fabric) -> 
         await ask(system, "what is two plus two")
 
 
+async def test_nobody_waits_for_a_level_that_still_loads(system: Fabric) -> None:
+    await stand_in(system, "worker", "model_worker/sensory", confidence=0.1)
+    name = "model_worker/specialized"
+    await system.process(name, sys.executable, "-m", STAND_INS, "worker", params={"loads": False})
+    await system.wait_for(name, NodeState.STARTING)
+    await dialogue(system)
+    answer = await ask(system, "what is two plus two")
+    assert (answer.answered_by, [one.level for one in answer.tried]) == ("sensory", ["sensory"])
+
+
 async def test_an_utterance_is_answered_aloud_under_its_own_trace(system: Fabric) -> None:
     await stand_in(system, "worker", "model_worker/specialized")
     await dialogue(system)
