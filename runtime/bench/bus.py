@@ -6,13 +6,13 @@ import asyncio
 import random
 import shutil
 import tempfile
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from protocol.errors import SageError
 from runtime.bench import bus_report
-from runtime.bench.contenders import Arena, Contender, Trial, arena
+from runtime.bench.bus_report import Measured
+from runtime.bench.contenders import Arena, Contender, arena
 from runtime.bench.peers import environment
 from runtime.bench.search import Staircase
 from runtime.bench.session import Outcome, Progress, Session
@@ -49,25 +49,11 @@ class Plan:
 
 
 QUICK = Plan(
-    rounds=9, events=250, calls=150, trials=9, block_trials=6, trial_s=0.3, flood=100_000, rates_of_peers=False
+    rounds=9, events=200, calls=100, trials=8, block_trials=4, trial_s=0.3, flood=100_000, rates_of_peers=False
 )
 FULL = Plan(
     rounds=31, events=1000, calls=500, trials=16, block_trials=10, trial_s=1.0, flood=300_000, rates_of_peers=True
 )
-
-
-@dataclass
-class Measured:
-    """Everything that was measured, by contender."""
-
-    event_us: dict[str, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
-    """One list of one-way times per round."""
-    call_us: dict[str, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
-    rates: dict[str, dict[str, list[tuple[float, Trial]]]] = field(default_factory=lambda: defaultdict(dict))
-    """Kind of message → contender → (rate offered, trial)."""
-    flood: dict[str, int] = field(default_factory=dict)
-    absent: dict[str, str] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
 
 
 def measure(session: Session, *, install_peers: bool) -> Outcome:

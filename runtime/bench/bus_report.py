@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
 
 from runtime.bench.contenders import Trial
 from runtime.bench.peers.sample import BLOCK_BYTES
@@ -11,13 +13,24 @@ from runtime.bench.record import Goal, at_least, at_most
 from runtime.bench.session import Outcome
 from runtime.bench.statistics import median, percentile, ratios, spread
 
-if TYPE_CHECKING:
-    from runtime.bench.bus import Measured
-
 PACKAGES = ("pyzmq", "msgspec")
 
 _KEPT_UP = 0.5
 _SAGE = "sage"
+
+
+@dataclass
+class Measured:
+    """Everything that was measured, by contender."""
+
+    event_us: dict[str, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
+    """One list of one-way times per round."""
+    call_us: dict[str, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
+    rates: dict[str, dict[str, list[tuple[float, Trial]]]] = field(default_factory=lambda: defaultdict(dict))
+    """Kind of message → contender → (rate offered, trial)."""
+    flood: dict[str, int] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 def worked(offered: float, trial: Trial) -> bool:

@@ -1,5 +1,5 @@
 from runtime.bench import bus_report
-from runtime.bench.bus import Measured
+from runtime.bench.bus_report import Measured
 from runtime.bench.contenders import Trial
 
 
