@@ -156,7 +156,7 @@ class Reader:
             self.refused[error.code] += 1
             return
         key = (envelope.host, envelope.source, envelope.name)
-        if self.sequences.accept(key, envelope.epoch, envelope.seq):
+        if self.sequences.accept(key, envelope.epoch, envelope.seq, envelope.mono_ns):
             self._deliver(key, Event(envelope, body, len(frame)), route)
 
     def take_retained(self, frame: bytes) -> None:
@@ -169,7 +169,7 @@ class Reader:
             self.refused[error.code] += 1
             return
         key = (envelope.host, envelope.source, envelope.name)
-        if self.sequences.rebase(key, envelope.epoch, envelope.seq):
+        if self.sequences.rebase(key, envelope.epoch, envelope.seq, envelope.mono_ns):
             self._deliver(key, Event(envelope, body, len(frame)), route)
 
     def stats(self) -> dict[str, float]:
