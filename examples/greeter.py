@@ -6,8 +6,6 @@ from runtime.node import Call, Event, Node, on, run, serve
 
 
 class Greeter(Node):
-    """Logs how much it heard, and answers a ping with a greeting."""
-
     @on(Utterance)
     async def heard(self, event: Event[Utterance]) -> None:
         self.log.info("heard", words=len(event.body.text.split()), source=event.header.source)
