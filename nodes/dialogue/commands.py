@@ -28,7 +28,7 @@ DIALOGUE, EARS, VOICE = "dialogue", "audio_sensor", "speaker"
 def ask(
     *, text: str, level: str, session: str, speak: bool, max_new_tokens: int, as_json: bool, timeout: float
 ) -> None:
-    r"""Ask TEXT and read the answer while it comes; then who answered, in which context, and why.
+    """Ask TEXT and read the answer while it comes; then who answered, in which context, and why.
 
     \b
     With --json: one line for every piece (dialogue ReplyPart), then the whole Answer.

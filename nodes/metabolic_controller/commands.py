@@ -52,7 +52,7 @@ def watch(count: int | None, as_json: bool, timeout: float | None) -> None:
 @click.option("--reason", default="", help="Why; it is logged.")
 @console.common(timeout=5)
 def request(wish: str, reason: str, as_json: bool, timeout: float) -> None:
-    r"""Ask for STATE. It binds for a while, unless somebody stirs; nobody is put to sleep in the middle of a sentence.
+    """Ask for STATE. It binds for a while, unless somebody stirs; nobody is put to sleep in the middle of a sentence.
 
     Exit code 1 if another state holds after it.
 

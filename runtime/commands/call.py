@@ -15,7 +15,7 @@ from runtime import console
 @click.argument("request", default="{}")
 @console.common(timeout=10)
 def call(node: str, service: str, request: str, as_json: bool, timeout: float) -> None:
-    r"""Ask NODE for SERVICE with REQUEST, a JSON object; parts are shown as they come, then the reply.
+    """Ask NODE for SERVICE with REQUEST, a JSON object; parts are shown as they come, then the reply.
 
     \b
     Examples:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @console.common(timeout=5)
 def status(as_json: bool, timeout: float) -> None:
-    r"""Show every node: its state and why, age, memory, processor, metabolic number.
+    """Show every node: its state and why, age, memory, processor, metabolic number.
 
     \b
     Examples:

@@ -38,7 +38,7 @@ def list_(as_json: bool, timeout: float) -> None:
 @click.option("--count", "-n", type=int, help="Leave after so many events.")
 @console.common(timeout=None)
 def echo(name: str, count: int | None, as_json: bool, timeout: float | None) -> None:
-    r"""Show events as they are said on NAME: a topic, a prefix such as audio/, or everything.
+    """Show events as they are said on NAME: a topic, a prefix such as audio/, or everything.
 
     \b
     Examples:

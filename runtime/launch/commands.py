@@ -27,7 +27,7 @@ def settings_of(given: tuple[str, ...]) -> dict[str, str]:
 @click.option("--host", default="", help="Check as this host of the file; without it, as each.")
 @console.common(timeout=None)
 def check(file: str, settings: tuple[str, ...], host: str, as_json: bool, timeout: float | None) -> None:
-    r"""Check a launch file and all it includes, and whether what it names can run here.
+    """Check a launch file and all it includes, and whether what it names can run here.
 
     FILE is a path or the name of a shipped file (local, jetson, legion, pair); local if left out.
     Exit codes: 0 nothing is wrong, 1 an error was found, 2 the file itself cannot be understood.

@@ -33,7 +33,7 @@ FOLLOW_SECONDS = 0.2
 def up(
     *, file: str, settings: tuple[str, ...], host: str, dry_run: bool, detach: bool, as_json: bool, timeout: float
 ) -> None:
-    r"""Start the system that a launch file describes, and keep it running.
+    """Start the system that a launch file describes, and keep it running.
 
     FILE is a path or the name of a shipped file (local, jetson, legion, pair); local if left out. The first Ctrl-C
     stops everything in order, a second one kills. --timeout bounds how long --detach waits.
@@ -84,7 +84,7 @@ def _begin(plan: "Plan", style: "Style", timeout: float, *, detach: bool, as_jso
 @click.option("--kill", is_flag=True, help="Kill everything at once instead of stopping it in order.")
 @console.common(timeout=30)
 def down(kill: bool, as_json: bool, timeout: float) -> None:
-    r"""Stop the system of this run directory in order, and wait until nothing of it is left.
+    """Stop the system of this run directory in order, and wait until nothing of it is left.
 
     Exit codes: 0 stopped, 3 nothing runs here, 4 it was still stopping after --timeout.
 
@@ -114,7 +114,7 @@ def down(kill: bool, as_json: bool, timeout: float) -> None:
 def logs(
     *, nodes: tuple[str, ...], follow: bool, since: str, grep: str, lines: int, as_json: bool, timeout: float | None
 ) -> None:
-    r"""Show what all processes printed, merged by time. The files lie below the state directory, in logs/.
+    """Show what all processes printed, merged by time. The files lie below the state directory, in logs/.
 
     \b
     Examples:
