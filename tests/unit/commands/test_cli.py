@@ -34,6 +34,7 @@ def test_every_verb_takes_json_and_timeout_and_says_what_it_does(path):
     options = {option for parameter in VERBS[path].params for option in parameter.opts}
     assert {"--json", "--timeout"} <= options
     assert VERBS[path].help
+    assert "\\b" not in VERBS[path].help
 
 
 @pytest.mark.parametrize(
