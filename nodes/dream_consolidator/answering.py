@@ -22,14 +22,14 @@ _QUESTION_TOKENS = 64
 
 
 def self_asked(bench: Workbench) -> SelfAsked:
-    """Questions drawn from the student's base model, which goes on from where the template lets a user speak."""
+    """Questions drawn from the student as it answers now: it goes on from where the template lets a user speak."""
     known = bench.folder.unseal("asked", SelfAsked)
     if known is not None:
         return known
     wanted, batch = bench.job.settings.select.self_asked, bench.job.settings.teach.batch
     texts: list[str] = []
     if wanted:
-        loaded = bench.model(bench.job.student)
+        loaded = bench.model(bench.job.student, bench.in_force)
         generator = torch.Generator().manual_seed(bench.job.seed)
         prefix = question_prefix(loaded)
         for start in range(0, wanted, batch):
@@ -37,7 +37,7 @@ def self_asked(bench: Workbench) -> SelfAsked:
             prompts = [prefix] * min(batch, wanted - start)
             rows = decode(loaded, prompts, limit=_QUESTION_TOKENS, check=bench.check, generator=generator)
             texts += [_text(loaded, row) for row in rows if _ended(loaded, row)]
-    random = Random(bench.job.seed)  # noqa: S311 - shuffles questions, keeps no secret
+    random = Random(bench.job.seed)
     asked = sorting.sort_self_asked(texts, bench.folder.material().held_out, random)
     bench.folder.seal("asked", asked)
     return asked

@@ -39,7 +39,7 @@ def status(as_json: bool, timeout: float) -> None:
 @click.option("--reason", default="asked", show_default=True, help="Why; it is logged.")
 @console.common(timeout=3600)
 def start(reason: str, as_json: bool, timeout: float) -> None:
-    r"""Dream now, or follow the dream there is, to its end. Ctrl-C leaves it to go on alone.
+    """Dream now, or follow the dream there is, to its end. Ctrl-C leaves it to go on alone.
 
     With --json: one line for every DreamProgress, then the DreamCompleted. Exit code 1 if the dream was interrupted.
 

@@ -1,8 +1,8 @@
 """The training process of one dream: `python -m nodes.dream_consolidator.distill JOB_FOLDER STATE_DIR PARENT`.
 
-teach     the student makes up questions and answers them; the weights in force answer what judges; the teacher answers
-          what has no trusted answer yet, and what judges, and says its distribution at every token
-train     the student, from its base model, learns what both said
+teach     the student, as it answers now, makes up questions and answers them and what judges; the teacher answers what
+          has no trusted answer yet, and what judges; each says its distribution at every token of its lessons
+train     the student, from its own model and not from earlier dreams, learns both
 validate  the new weights answer what judges
 
 Progress goes to stdout, one `DreamProgress` as JSON a line. Every stage writes down what it has; SIGTERM ends the
@@ -27,14 +27,10 @@ from nodes.dream_consolidator.answering import answers, self_asked
 from nodes.dream_consolidator.job import PURPOSE, ROUSED, JobFolder, Outcome
 from nodes.dream_consolidator.study import Trained, study
 from nodes.dream_consolidator.workbench import Roused, Workbench
-from nodes.model_worker import folder as folders
-from nodes.model_worker import loading
-from nodes.model_worker.levels import Level
 from protocol.messages.dream import DreamProgress
 from runtime.sealing import Sealer
 from runtime.verifiers import Verifier, load_verifiers
 
-_NICENESS = 10
 _REPORT_EVERY_S = 0.5
 _PR_SET_PDEATHSIG = 1
 
@@ -43,7 +39,6 @@ def main(arguments: Sequence[str]) -> int:
     """0: the dream is over and its outcome written. `ROUSED`: it goes on another time. Anything else: it failed."""
     path, state_dir, parent = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
     _die_with(parent)
-    os.nice(_NICENESS)
     roused: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: roused.append(number))
 
@@ -52,8 +47,8 @@ def main(arguments: Sequence[str]) -> int:
             raise Roused
 
     folder = JobFolder(path, Sealer.load(state_dir, PURPOSE))
-    job = folder.job()
-    bench = Workbench(folder, job, check, Reporter(job.dream, sys.stdout, time.monotonic))
+    os.nice(folder.job().settings.dream.niceness)
+    bench = Workbench.prepare(folder, check, Reporter(path.name, sys.stdout, time.monotonic))
     try:
         distill(bench, load_verifiers())
     except Roused:
@@ -65,12 +60,9 @@ def distill(bench: Workbench, verifiers: Sequence[Verifier]) -> Outcome:
     """All stages of the dream in `bench`, from wherever it stands."""
     folder, job = bench.folder, bench.job
     material, asked = folder.material(), self_asked(bench)
-    own = answers(bench, "own", (*asked.lessons, *asked.development), job.student, whole=True)
+    own = answers(bench, "own", (*asked.lessons, *asked.development), job.student, bench.in_force, whole=True)
     judging = (*material.held_out, *asked.held_out)
-    base_version = base_digest(job.student)
-    # Weights that were learned from another model are not in force: no worker loads them.
-    champion = Path(job.champion.path) if job.champion.digest and job.champion.base_version == base_version else None
-    before = answers(bench, "before", judging, job.student, champion)
+    before = answers(bench, "before", judging, job.student, bench.in_force)
     awaiting = sorting.awaiting(material, asked)
     told = answers(bench, "told", (*awaiting, *judging), job.teacher, whole=True)
     lessons, refuted = sorting.answered((*material.lessons, *asked.lessons), own | told, verifiers)
@@ -83,7 +75,7 @@ def distill(bench: Workbench, verifiers: Sequence[Verifier]) -> Outcome:
         trials = sorting.trials(judging, taught=taught, teacher=told, before=before, after=after, verifiers=verifiers)
     outcome = Outcome(
         trials=trials,
-        base_version=base_version,
+        base_version=bench.base_version,
         taught=sum(lesson.source == "teacher" for lesson in lessons),
         rehearsed=sum(lesson.source == "self" for lesson in lessons),
         refuted=refuted,
@@ -95,11 +87,6 @@ def distill(bench: Workbench, verifiers: Sequence[Verifier]) -> Outcome:
     )
     folder.finish(outcome)
     return outcome
-
-
-def base_digest(level: Level) -> str:
-    """Digest of the weights of the level's own model: a worker loads learned weights only beside the same."""
-    return folders.weights_digest(folders.open_folder(loading.locate(level)))
 
 
 class Reporter:

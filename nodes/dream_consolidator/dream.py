@@ -141,7 +141,7 @@ class Dreamer:
             levels=self._levels.names,
             settings=self._settings.select,
             secret=self._collector.secret,
-            random=Random(f"{level}/{self._clock.wall_ns()}"),  # noqa: S311 - draws lessons, keeps no secret
+            random=Random(f"{level}/{self._clock.wall_ns()}"),
         )
 
     def _teacher(self, level: str) -> str:

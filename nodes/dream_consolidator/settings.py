@@ -74,6 +74,7 @@ class Dreaming(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     lessons: Positive
     questions: Positive
     fresh: Count
+    niceness: Annotated[int, Meta(ge=0, le=19)]
     grace: Duration
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -36,12 +36,12 @@ def study(bench: Workbench, lessons: Sequence[Lesson], development: Sequence[Les
     record = bench.folder.path / "trained.json"
     if record.exists():
         return msgspec.json.decode(record.read_bytes(), type=Trained)
-    told = _teacher_targets(bench, [each for each in (*lessons, *development) if each.source == "teacher"])
-    # Small steps are lost in bfloat16: the student learns in float32 and is written as its base is stored.
+    told = _told(bench, (*lessons, *development))
+    # Small steps are lost in bfloat16: the student learns in float32 and is written as its own model is stored.
     student = bench.model(msgspec.structs.replace(bench.job.student, dtype="float32"))
     items = {each.ident: encode(student, each) for each in (*lessons, *development)}
-    fitting = {ident: item for ident, item in items.items() if item.length <= student.context}
-    targets = _all_targets(bench, student, fitting, told)
+    fitting = {ident: item for ident, item in items.items() if item.length <= student.context and ident in told}
+    targets = _understood(fitting, told)
     trainer = Trainer(
         student.model,
         _lessons(lessons, fitting, targets),
@@ -64,34 +64,33 @@ def study(bench: Workbench, lessons: Sequence[Lesson], development: Sequence[Les
     return trained
 
 
-def _teacher_targets(bench: Workbench, lessons: Sequence[Lesson]) -> dict[str, Told]:
-    """Ident → the lesson in the teacher's ids, and what it would say at each of them."""
+def _told(bench: Workbench, lessons: Sequence[Lesson]) -> dict[str, Told]:
+    """Ident → the lesson in its source's ids, and what the source would say; without those too long for it."""
     packed = bench.folder.unseal_bytes("targets")
     if packed is None:
-        loaded = bench.model(bench.job.teacher)
-        items = {lesson.ident: encode(loaded, lesson) for lesson in lessons}
-        fitting = {ident: item for ident, item in items.items() if item.length <= loaded.context}
-        targets = _ask(bench, loaded, fitting)
-        told = {ident: Told(item.prompt, item.answer, targets[ident]) for ident, item in fitting.items()}
+        told: dict[str, Told] = {}
+        for source, level, path in (
+            ("teacher", bench.job.teacher, None),
+            ("self", bench.job.student, bench.in_force),
+        ):
+            loaded = bench.model(level, path)
+            items = {lesson.ident: encode(loaded, lesson) for lesson in lessons if lesson.source == source}
+            fitting = {ident: item for ident, item in items.items() if item.length <= loaded.context}
+            targets = _ask(bench, loaded, fitting)
+            told |= {ident: Told(item.prompt, item.answer, targets[ident]) for ident, item in fitting.items()}
         packed = pack(told)
         bench.folder.seal_bytes("targets", packed)
     return unpack(packed)
 
 
-def _all_targets(
-    bench: Workbench, student: LoadedModel, items: dict[str, Item], told: dict[str, Told]
-) -> dict[str, Target] | None:
-    """The target of every item: the teacher's, and for rehearsal the student's own.
+def _understood(items: Mapping[str, Item], told: Mapping[str, Told]) -> dict[str, Target] | None:
+    """The target of every item; None where a source spells a lesson in other ids than the student.
 
-    None where the teacher spells a lesson in other ids: then its distribution means nothing to the student.
+    Its distribution would mean nothing to the student then: only its words are learned.
     """
-    taught = {ident: item for ident, item in items.items() if not item.rehearsal}
-    for ident, item in taught.items():
-        known = told.get(ident)
-        if known is None or (known.prompt, known.answer) != (item.prompt, item.answer):
-            return None
-    own = _ask(bench, student, {ident: item for ident, item in items.items() if item.rehearsal})
-    return own | {ident: told[ident].target for ident in taught}
+    if any((told[ident].prompt, told[ident].answer) != (item.prompt, item.answer) for ident, item in items.items()):
+        return None
+    return {ident: told[ident].target for ident in items}
 
 
 def _ask(bench: Workbench, loaded: LoadedModel, items: dict[str, Item]) -> dict[str, Target]:

@@ -139,7 +139,7 @@ class Trainer:
         """The lessons of a step: every epoch is a shuffle of its own."""
         epoch, place = divmod(step, self._per_epoch)
         order = list(range(len(self._lessons.items)))
-        Random(f"{self._seed}/{epoch}").shuffle(order)  # noqa: S311 - no secret
+        Random(f"{self._seed}/{epoch}").shuffle(order)
         return order[place * self._settings.batch : (place + 1) * self._settings.batch]
 
     def _look(self) -> None:

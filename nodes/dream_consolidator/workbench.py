@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nodes.dream_consolidator.job import Job, JobFolder
+from nodes.model_worker import folder as folders
 from nodes.model_worker import loading
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
@@ -26,7 +27,24 @@ class Workbench:
     check: Callable[[], None]
     """Raises `Roused` where the work must stop now. Called between tokens and between steps."""
     report: Report
+    base_version: str
+    """Digest of the weights of the student's own model."""
     _held: dict[tuple[Level, Path | None], LoadedModel] = field(default_factory=dict)
+
+    @classmethod
+    def prepare(cls, folder: JobFolder, check: Callable[[], None], report: Report) -> Workbench:
+        job = folder.job()
+        own = folders.open_folder(loading.locate(job.student))
+        return cls(folder, job, check, report, folders.weights_digest(own))
+
+    @property
+    def in_force(self) -> Path | None:
+        """The learned weights the student answers with; None for its own model.
+
+        Weights that were learned from another model are not in force: no worker loads them.
+        """
+        champion = self.job.champion
+        return Path(champion.path) if champion.digest and champion.base_version == self.base_version else None
 
     def model(self, level: Level, path: Path | None = None) -> LoadedModel:
         """The level's base model, or the weights in `path`. Whatever was loaded before is freed first."""
@@ -38,5 +56,6 @@ class Workbench:
 
     def free(self) -> None:
         """Free the model. One that was trained must not be taken for its base again."""
-        self._held.clear()
-        loading.free_memory()
+        if self._held:
+            self._held.clear()
+            loading.free_memory()

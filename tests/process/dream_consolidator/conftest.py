@@ -39,7 +39,9 @@ class Desk:
     def sealer(self) -> Sealer:
         return Sealer.load(self.state_dir, PURPOSE)
 
-    def folder(self, name: str, settings: Settings, *, answered: bool = True) -> JobFolder:
+    def folder(
+        self, name: str, settings: Settings, *, answered: bool = True, champion: Adapter | None = None
+    ) -> JobFolder:
         """A dream of the student, not begun, that would teach it to swap.
 
         `answered`: the teacher's right answers are in the store, and some right ones of the student's own; otherwise
@@ -63,7 +65,7 @@ class Desk:
             dream=name,
             student=self.student,
             teacher=self.teacher,
-            champion=Adapter(level=self.student.name),
+            champion=champion or Adapter(level=self.student.name),
             settings=settings,
             seed=3,
             material_ns=1,
@@ -72,15 +74,19 @@ class Desk:
         return JobFolder.create(self.state_dir / "jobs", job, material, self.sealer)
 
 
-@pytest.fixture
-def desk(tmp_path: Path, models: Path) -> Desk:
-    state = tmp_path / "state"
+def make_desk(directory: Path, models: Path) -> Desk:
+    state = directory / "state"
     state.mkdir(mode=0o700)
     return Desk(state, tiny.level("small", models / "small"), tiny.level("big", models / "big"))
 
 
+@pytest.fixture
+def desk(tmp_path: Path, models: Path) -> Desk:
+    return make_desk(tmp_path, models)
+
+
 def bench(folder: JobFolder, check=lambda: None, report=lambda *_: None) -> Workbench:
-    return Workbench(folder, folder.job(), check, report)
+    return Workbench.prepare(folder, check, report)
 
 
 def changed(settings: Settings, part: str, **changes: object) -> Settings:

@@ -39,7 +39,7 @@ def params(directory: Path, models: Path, **train: object) -> dict[str, str]:
         )
     )
     text = configuration.paths.shipped("configs/dream.yaml").read_text()
-    changes = {"students": "[small]", "self_asked": 24, "judged": 40, "top_k": 8, **train}
+    changes = {"students": "[small]", "self_asked": 24, "judged": 40, "top_k": 8, "niceness": 0, **train}
     lines = []
     for line in text.splitlines():
         key = line.split(":")[0].strip()
@@ -90,6 +90,7 @@ async def test_a_dream_that_did_not_help_changes_nothing_and_says_why(
     assert await system.end(NAME) == 0, system.log(NAME)
 
 
+@pytest.mark.timeout(4 * PATIENCE_S)
 async def test_it_dreams_while_the_whole_does_and_yields_when_it_is_roused(
     system: Fabric, tmp_path: Path, models: Path
 ) -> None:
@@ -99,7 +100,7 @@ async def test_it_dreams_while_the_whole_does_and_yields_when_it_is_roused(
     async with (
         system.client.events("dream/progress") as progress,
         system.client.events("dream/completed") as completed,
-        asyncio.timeout(PATIENCE_S),
+        asyncio.timeout(3 * PATIENCE_S),
     ):
         await ask(system, RequestState(state=Metabolic.DREAM), "metabolic_controller")
         async for event in progress:
