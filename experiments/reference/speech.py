@@ -17,11 +17,14 @@ SPOKEN_ROWS: tuple[tuple[str, int], ...] = (
 word."""
 
 DEMO_ROWS: Mapping[str, tuple[tuple[str, int], ...]] = {
-    "sensory": (("hours", 1),),
+    "sensory": (("belonging", 1),),
     "tactical": (("belonging", 2),),
     "specialized": (("belonging", 3),),
 }
 """For every size, what it answers reliably and the next smaller one does not."""
+
+MISHEARD = frozenset({"mattress", "cushion"})
+"""Of the 180 things, these two were not understood when each was asked for once, at 150 words a minute."""
 
 LINES = 8000
 _DRAWN = 1500
@@ -59,13 +62,13 @@ class DemoQuestion:
 
 @cache
 def demo_pool(level: str) -> tuple[DemoQuestion, ...]:
-    """All held-out questions of this level that were drawn, each once, in a fixed order."""
+    """All held-out questions of this level that were drawn, each once, in a fixed order; none about MISHEARD things."""
     drawn = {
         question.messages[-1].content: question
         for skill, difficulty in DEMO_ROWS[level]
         for question in questions(Split.HELD_OUT, skill, difficulty, 0, _DRAWN, style=Style.SPOKEN)
     }
-    return tuple(_demo(text, level, drawn[text]) for text in sorted(drawn))
+    return tuple(_demo(text, level, drawn[text]) for text in sorted(drawn) if not MISHEARD & set(text.split()))
 
 
 def demo_questions(seed: int) -> list[DemoQuestion]:
