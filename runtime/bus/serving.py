@@ -124,7 +124,7 @@ class Server:
         self.ended: Counter[str] = Counter()
         """Outcome (`ok` or error code) → requests."""
         self.refused = 0
-        """Frames of the call plane that are none."""
+        """Frames of the call plane that are none, and requests under the id of one that is being answered."""
 
     def add(self, served: Served) -> None:
         self._lanes[served.service.name] = _Lane(served)
@@ -167,6 +167,9 @@ class Server:
         return counts
 
     def _accept(self, ident: bytes, payload: bytes) -> None:
+        if ident in self._running:
+            self.refused += 1
+            return
         try:
             envelope = decode(payload)
             lane = self._lane(envelope)
@@ -182,6 +185,14 @@ class Server:
         lane.present += 1
         task = asyncio.get_running_loop().create_task(self._answer(ident, lane, request, call))
         self._running[ident] = (task, call)
+        task.add_done_callback(lambda ended: self._left(ident, lane, call, ended))
+
+    def _left(self, ident: bytes, lane: _Lane, call: Call, task: asyncio.Task[None]) -> None:
+        """Give its place back. A task that is cancelled before its first step never runs: it is answered here."""
+        lane.present -= 1
+        del self._running[ident]
+        if task.cancelled():
+            self._end(ident, _given_up(call))
 
     def _lane(self, envelope: Envelope) -> _Lane:
         lane = self._lanes.get(envelope.name)
@@ -213,15 +224,12 @@ class Server:
             call.cancelled = True
             self._end(ident, _out_of_time(error, call))
         except asyncio.CancelledError:
-            self._end(ident, Cancelled("the call was given up", place=call.header.name))
+            self._end(ident, _given_up(call))
         except SageError as error:
             self._end(ident, error)
         except Exception as error:
             self._log.exception("handler.failed", service=call.header.name, caller=call.caller)
             self._end(ident, _handler_failed(error, call.header.name))
-        finally:
-            lane.present -= 1
-            del self._running[ident]
 
     async def _once(self, served: Served, request: Any, call: Call) -> bytes:
         """The handler's answer, computed once per idempotency key: a repetition joins or gets the first one's."""
@@ -260,6 +268,10 @@ class Server:
     def _reply(self, kind: bytes, ident: bytes, payload: bytes) -> None:
         if not self._send([kind, b"", ident, payload]):
             self.ended["unsent"] += 1
+
+
+def _given_up(call: Call) -> Cancelled:
+    return Cancelled("the call was given up", place=call.header.name)
 
 
 def _out_of_time(error: TimeoutError, call: Call) -> SageError:
