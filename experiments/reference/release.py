@@ -28,6 +28,7 @@ def release(source: Path, target: Path, count: int, seed: int) -> dict[str, Any]
         shutil.rmtree(target / size, ignore_errors=True)
         shutil.copytree(source / size, target / size, ignore=shutil.ignore_patterns(CHECKPOINT, ".*"))
         tokenizer.save(target / size)
+        (target / size / "model.safetensors").chmod(0o644)  # written for its owner only
     figures = {size: evaluate(target / size, count, seed, _say(size)) for size in SIZES}
     record = {
         "name": "models evaluate",
