@@ -270,8 +270,9 @@ class Hub:
             return
         try:
             fd = os.pidfd_open(register.pid)
-        except OSError:
-            # Another pid namespace, or it died just now: the heartbeat tells, later.
+        except (OSError, OverflowError):
+            # Another pid namespace, or it died just now, or no process at all: the heartbeat tells, later.
+            member.watched = False
             self.counts["processes not watched"] += 1
             return
         self._pidfds[fd] = (register.name, register.epoch)

@@ -10,6 +10,12 @@ from protocol.messages.hub import NodeRecord, Register
 from protocol.messages.node import Health, NodeState
 
 GONE = frozenset({NodeState.STOPPED, NodeState.FAILED})
+_LAST_WORDS = {
+    NodeState.STOPPING: NodeState.STOPPED,
+    NodeState.STOPPED: NodeState.STOPPED,
+    NodeState.FAILED: NodeState.FAILED,
+}
+"""What a process said last → how it has ended."""
 
 
 @dataclass
@@ -27,15 +33,23 @@ class Member:
     beat_wall_ns: int
     health: Health | None = None
     process_gone: bool = False
+    watched: bool = True
+    """Whether the kernel will tell of its end; otherwise only its missing heartbeat does."""
 
     @property
     def reachable(self) -> bool:
         """Whether a call to it can bring an answer."""
         return self.state not in GONE
 
+    @property
+    def holds_its_name(self) -> bool:
+        """Whether another process must not take its place: it lives, or may live although it is silent."""
+        return not self.process_gone and (self.watched or self.reachable)
+
     def patience_s(self) -> float:
         """Seconds without a sign of life after which it counts as lost; models may load slowly."""
-        return self.register.start_s if self.state == NodeState.STARTING else self.register.liveness_s
+        slow = self.watched and self.state == NodeState.STARTING
+        return self.register.start_s if slow else self.register.liveness_s
 
     def record(self) -> NodeRecord:
         return NodeRecord(
@@ -65,7 +79,7 @@ class Members:
     def register(self, register: Register, route: bytes, *, mono_ns: int, wall_ns: int) -> Member:
         """Take a node in. Raises `NameTaken` while another process of that name is alive."""
         known = self.by_name.get(register.name)
-        if known is not None and self._other_process(known, register) and not known.process_gone:
+        if known is not None and self._other_process(known, register) and known.holds_its_name:
             raise NameTaken(
                 f"process {known.register.pid} is registered under this name and alive",
                 place=register.name,
@@ -87,8 +101,12 @@ class Members:
         return member
 
     def beat(self, name: str, health: Health, *, mono_ns: int, wall_ns: int) -> None:
-        """A sign of life, with what the node says of itself."""
+        """A sign of life, with what the node says of itself. Read after its death, only last words count."""
         member = self.by_name[name]
+        if member.process_gone:
+            if health.state in _LAST_WORDS:
+                self._change(member, _LAST_WORDS[health.state], health.reason, wall_ns)
+            return
         member.beat_ns, member.beat_wall_ns, member.health = mono_ns, wall_ns, health
         self._change(member, health.state, health.reason, wall_ns)
 

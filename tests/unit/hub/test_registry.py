@@ -93,3 +93,34 @@ def test_a_wrong_name_gets_a_suggestion():
     register(members, "trust_ledger")
     assert members.similar("trust_leger") == "did you mean 'trust_ledger'?"
     assert members.similar("x") == "here are: trust_ledger"
+
+
+def test_a_process_that_cannot_be_watched_holds_its_name_only_as_long_as_it_beats():
+    """It died before it was watched, or lives in another pid namespace: no word of its end will come."""
+    members = Members()
+    register(members, start_s=60).watched = False
+    with pytest.raises(NameTaken):
+        register(members, pid=11, epoch=2)
+    assert overdue(members, 6) == ["ear"]
+    register(members, pid=11, epoch=2)
+    assert members.by_name["ear"].reachable
+
+
+def test_a_heartbeat_read_after_the_death_of_its_process_revives_nobody():
+    members = Members()
+    register(members)
+    beat(members)
+    members.exited("ear", 1, wall_ns=5)
+    beat(members)
+    assert members.by_name["ear"].state == NodeState.FAILED
+
+
+def test_last_words_read_after_the_end_of_their_process_still_say_how_it_ended():
+    members = Members()
+    register(members)
+    beat(members)
+    members.exited("ear", 1, wall_ns=5)
+    beat(members, NodeState.FAILED, reason="no microphone")
+    assert members.by_name["ear"].reason == "no microphone"
+    beat(members, NodeState.STOPPING)
+    assert members.by_name["ear"].state == NodeState.STOPPED
