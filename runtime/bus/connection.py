@@ -14,7 +14,7 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from protocol.codec import encode
-from protocol.errors import Cancelled, HubLost, SageError
+from protocol.errors import Cancelled, DeadlineExceeded, HubLost, SageError
 from protocol.messages.hub import Register, Registered, SnapshotRequest
 from protocol.services import SERVICES
 from protocol.topics import TOPICS, Delivery, Topic
@@ -58,6 +58,8 @@ class Bus:
         self._marker_heard = asyncio.Event()
         self._live = asyncio.Event()
         self._out_of_step = asyncio.Event()
+        self._refusal: SageError | None = None
+        """Why the hub, which is there, would not have this process; None where it is not there."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._opened = asyncio.Event()
         self._closed = False
@@ -85,11 +87,16 @@ class Bus:
         self._spawn(self._keep_in_step())
 
     async def wait_live(self, deadline_s: float) -> None:
-        """Wait until the hub knows this process and its subscriptions are proved. Raises `HubLost`."""
+        """Wait until the hub knows this process and its subscriptions are proved.
+
+        Raises `HubLost` where no hub answered in time, or what it answered where it refused, such as `NameTaken`.
+        """
         try:
             async with asyncio.timeout(deadline_s):
                 await self._live.wait()
         except TimeoutError:
+            if self._refusal is not None:
+                raise self._refusal from None
             raise HubLost(
                 f"no hub answered within {deadline_s:g} s",
                 place=self._endpoints.calls,
@@ -199,6 +206,7 @@ class Bus:
             try:
                 await self._step()
             except SageError as error:
+                self._refusal = None if isinstance(error, (HubLost, DeadlineExceeded)) else error
                 self._log.warning("bus.out_of_step", error=str(error))
                 self._out_of_step.set()
                 await asyncio.sleep(_RETRY_S)
