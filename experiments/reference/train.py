@@ -81,13 +81,14 @@ def train(
     packer = Packer(words, DIETS[settings.size], settings.seed)
     origin = {**asdict(settings), "diet": DIETS[settings.size].record()}
     place = out / CHECKPOINT
-    done = 0
+    done, losses = 0, []
     if place.exists():
-        done = checkpoint.restore(place, model, optimizers, origin)["step"]
+        run = checkpoint.restore(place, model, optimizers, origin)
+        done, losses = run["step"], run["losses"]
     _cut_log(out / LOG, done)
 
     last = min(settings.steps, stop_after or settings.steps)
-    meter = _Meter(settings, done)
+    meter = _Meter(settings.steps, losses)
     saved = began = time.monotonic()
     for step in range(done, last):
         rate = learning_rate(settings, step)
@@ -96,13 +97,13 @@ def train(
             _log(out / LOG, progress)
             report(progress)
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            checkpoint.save(place, model, optimizers, {**origin, "step": step + 1})
+            checkpoint.save(place, model, optimizers, {**origin, "step": step + 1, "losses": meter.losses})
             saved = time.monotonic()
         if seconds is not None and time.monotonic() - began > seconds:
             last = step + 1
             break
     if last < settings.steps:
-        checkpoint.save(place, model, optimizers, {**origin, "step": last})
+        checkpoint.save(place, model, optimizers, {**origin, "step": last, "losses": meter.losses})
         return False
     _save_model(model, words, out)
     checkpoint.write_whole(out / ORIGIN, (json.dumps(origin, indent=1) + "\n").encode())
@@ -175,24 +176,27 @@ def _has_bf16(device: str) -> bool:
 
 
 class _Meter:
-    """Counts loss and speed between reports."""
+    """Counts loss and speed between reports. `losses`: those since the last one, also across a stop."""
 
-    def __init__(self, settings: Settings, done: int) -> None:
-        self._settings = settings
-        self._losses: list[float] = []
+    def __init__(self, steps: int, losses: list[float]) -> None:
+        self.losses = losses
+        self._steps = steps
+        self._timed = 0
         self._since = time.monotonic()
-        self._done = done
 
     def step(self, step: int, loss: float, rate: float) -> Progress | None:
-        self._losses.append(loss)
-        steps = self._settings.steps
-        if step % LOG_EVERY and step != steps:
+        """What to report after `step`, if anything."""
+        self.losses.append(loss)
+        self._timed += 1
+        if step % LOG_EVERY and step != self._steps:
             return None
         now = time.monotonic()
-        speed = len(self._losses) * STEP_TOKENS / max(now - self._since, 1e-9)
-        mean = sum(self._losses) / len(self._losses)
-        self._losses, self._since = [], now
-        return Progress(step, steps, step * STEP_TOKENS, mean, rate, speed, (steps - step) * STEP_TOKENS / speed)
+        speed = self._timed * STEP_TOKENS / max(now - self._since, 1e-9)
+        mean = sum(self.losses) / len(self.losses)
+        self.losses, self._timed, self._since = [], 0, now
+        return Progress(
+            step, self._steps, step * STEP_TOKENS, mean, rate, speed, (self._steps - step) * STEP_TOKENS / speed
+        )
 
 
 def _save_model(model: "Qwen2ForCausalLM", words: Any, out: Path) -> None:
