@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, NoReturn, TypeVar
@@ -25,6 +26,19 @@ from protocol.errors import AlreadyRunning, ConfigError, DeadlineExceeded, HubLo
 FAILED, WRONG, NOT_RUNNING, TIMED_OUT, INTERRUPTED = 1, 2, 3, 4, 130
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Seconds(click.FloatRange):
+    """A time to wait: more than nothing, and no more than a clock counts. `nan` would pass for a number in a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value} is no time.", param, ctx)
+        return seconds
+
+
+SECONDS = Seconds(min=0, min_open=True, max=1e8)
 
 COLOURS = {
     "ready": "green",
@@ -59,9 +73,7 @@ def common(timeout: float | None) -> Callable[[F], F]:
                 sys.exit(0)
 
         shown = "no bound" if timeout is None else f"{timeout:g}"
-        guarded = click.option(
-            "--timeout", type=click.FloatRange(min=0, min_open=True), default=timeout, help=f"Seconds. [{shown}]"
-        )(guarded)
+        guarded = click.option("--timeout", type=SECONDS, default=timeout, help=f"Seconds. [{shown}]")(guarded)
         return click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")(guarded)  # type: ignore[return-value]
 
     return decorate

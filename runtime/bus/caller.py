@@ -26,6 +26,9 @@ from runtime.bus.transport import Frames
 
 R = TypeVar("R")
 
+LONGEST_S = 1e8
+"""Three years. A call that waits for ever has no deadline."""
+
 _CREDIT_STEP = frames.INITIAL_CREDIT // 2
 
 
@@ -106,9 +109,7 @@ class Caller:
         """Answers to calls that had ended already."""
 
     def begin(self, target: str, service: Service, ident: bytes, envelope: bytes, deadline_s: float) -> Stream[Any]:
-        """Send a request. Raises `BadRequest` without a positive deadline, `HubLost` where there is no hub."""
-        if not deadline_s > 0:
-            raise BadRequest(f"a call needs a deadline in the future, not {deadline_s} s", place=service.name)
+        """Send a request. Raises `HubLost` where there is no hub."""
         stream: Stream[Any] = Stream(ident, target, service, lambda count: self._credit(ident, count))
         if not self._send([frames.REQUEST, target.encode(), ident, envelope]):
             self.ended[HubLost.code] += 1
@@ -169,6 +170,14 @@ class Caller:
     def _credit(self, ident: bytes, count: int) -> None:
         if ident in self._open:
             self._send([frames.CREDIT, b"", ident, msgspec.msgpack.encode(count)])
+
+
+def check_deadline(deadline_s: float, service: str) -> None:
+    """Raises `BadRequest` for what is no deadline: nothing in the future, or so far off that no clock counts it."""
+    if not 0 < deadline_s <= LONGEST_S:
+        raise BadRequest(
+            f"a call needs a deadline in the future, within {LONGEST_S:g} s, not {deadline_s:g} s", place=service
+        )
 
 
 def hub_lost(target: str, service: str) -> CallError:

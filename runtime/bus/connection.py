@@ -19,7 +19,7 @@ from protocol.messages.hub import Register, Registered, SnapshotRequest
 from protocol.services import SERVICES
 from protocol.topics import TOPICS, Delivery, Topic
 from runtime.bus import frames
-from runtime.bus.caller import Caller, Stream, hub_lost
+from runtime.bus.caller import Caller, Stream, check_deadline, hub_lost
 from runtime.bus.events import Handler, Reader, Subscription
 from runtime.bus.publisher import Publisher
 from runtime.bus.serving import Server
@@ -172,6 +172,7 @@ class Bus:
     ) -> AsyncIterator[Stream[Any]]:
         """Ask `target` and read its answer while it comes. Leaving early cancels the call over there."""
         service = SERVICES.by_request(type(request))
+        check_deadline(deadline, service.name)
         draft = self.publisher.draft(
             service.name,
             request,

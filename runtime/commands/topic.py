@@ -71,7 +71,7 @@ def _show(event: Event[Any], as_json: bool) -> None:
 
 @topic.command()
 @click.argument("name")
-@click.option("--window", default=5.0, show_default=True, help="Seconds the rate is taken over.")
+@click.option("--window", type=console.SECONDS, default=5.0, show_default=True, help="Seconds the rate is taken over.")
 @console.common(timeout=None)
 def hz(name: str, window: float, as_json: bool, timeout: float | None) -> None:
     """Show how often something is said on NAME, counted by the source's own sequence numbers, once a second."""

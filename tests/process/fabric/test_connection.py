@@ -63,3 +63,10 @@ async def test_where_there_is_no_hub_that_is_said(here: Here) -> None:
     bus = await here.connect("ear")
     with pytest.raises(HubLost, match="no hub answered"):
         await bus.wait_live(0.1)
+
+
+@pytest.mark.parametrize("deadline", [0, -1, math.nan, math.inf, 1e300])
+async def test_what_is_no_deadline_is_refused_before_anything_is_sent(here: Here, deadline: float) -> None:
+    bus = await here.connect("ear")
+    with pytest.raises(BadRequest, match="deadline"):
+        await bus.call("hub", ListNodes(), deadline=deadline)

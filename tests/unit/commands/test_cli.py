@@ -51,6 +51,12 @@ def test_an_unknown_verb_is_a_usage_error(runner):
     assert runner.invoke(main, ["stauts"]).exit_code == console.WRONG
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1", "1e300"])
+def test_a_time_that_no_clock_counts_is_a_usage_error(runner, seconds):
+    for verb in (["status", "--timeout", seconds], ["topic", "hz", "x/y", "--window", seconds]):
+        assert runner.invoke(main, verb).exit_code == console.WRONG
+
+
 def test_key_show_makes_the_key_file_once_and_shows_no_secret(runner, tmp_path):
     first = runner.invoke(main, ["key", "show", "--json"])
     again = runner.invoke(main, ["key", "show", "--json"])
