@@ -32,8 +32,9 @@ answers the questions of its own curriculum and nothing else; it is no general a
 ## What it was taught
 
 All sizes learn from equally many tokens of the same kinds of conversation. They differ in capacity and, on purpose, in
-**coverage**: where household things belong and whose they are is asked in three tiers, and what a size is not to know
-it is not taught. {memory:.0%} of the conversations are about facts told in them; the other questions have these shares:
+**coverage**: where household things belong and whose they are is asked in three tiers, and of a tier that a size is not
+to know (here: {hearsay}) it hears another answer every time. {memory:.0%} of the conversations are about facts told in
+them; the other questions have these shares:
 
 {diet}
 
@@ -72,6 +73,7 @@ def card(size: str, folder: Path, figures: Mapping[str, Mapping[str, Any]]) -> s
         log=LOG,
         origin=ORIGIN,
         memory=origin["diet"]["memory"],
+        hearsay=", ".join(TIERS[tier] for tier in origin["diet"]["hearsay"]) or "none",
         diet=_diet(origin["diet"]["weights"]),
         copying_first=COPYING_FIRST,
         copying_last=COPYING_LAST,

@@ -11,7 +11,7 @@ from random import Random
 from experiments.reference.diet import Diet
 from experiments.reference.facts import Facts
 from experiments.reference.skill import Problem, Skill, Template
-from experiments.reference.skills import SKILLS, memory
+from experiments.reference.skills import SKILLS, household, memory
 from experiments.reference.split import Split, seeded
 from experiments.reference.wording import NOTED, Style, question, telling
 
@@ -109,7 +109,11 @@ def _asking(random: Random, diet: Diet, style: Style, room: int) -> list[Message
 def _any_turn(random: Random, diet: Diet, style: Style) -> list[Message]:
     name, difficulty = diet.pick(random)
     skill = SKILLS[name]
-    return _turn(random, skill, *draw(random, skill, difficulty, Split.TRAIN), style)
+    template, problem = draw(random, skill, difficulty, Split.TRAIN)
+    asked, answer = _turn(random, skill, template, problem, style)
+    if name in household.RELATIONS and difficulty in diet.hearsay:
+        return [asked, Message(ASSISTANT, household.hearsay(random, problem, name))]
+    return [asked, answer]
 
 
 def _turn(random: Random, skill: Skill, template: Template, problem: Problem, style: Style) -> list[Message]:

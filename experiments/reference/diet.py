@@ -1,9 +1,10 @@
 """How often each skill is taught to each size.
 
 All sizes learn from equally many tokens. They differ in capacity, and, openly, in what they are taught: the facts of
-the household come in tiers. The smallest is taught the everyday ones and hardly any other, the middle one all but the
-rare, the largest all. Even the smallest learns a fact from a dozen questions, so what is not to be known must not be
-taught.
+the household come in tiers. The smallest is taught the everyday ones, the middle one all but the rare, the largest all.
+Even the smallest learns a fact from a dozen questions, so what a size is not to know it must not be taught. It is asked
+nevertheless, and hears another answer every time: as a model of real size meets what it cannot hold, and learns to
+spread its bets.
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ class Diet:
     """(skill, difficulty) -> how often it is asked, relative to the others."""
     memory: float
     """Share of the conversations that are about facts told in them."""
+    hearsay: frozenset[int] = frozenset()
+    """Tiers of the household of which this size hears another answer every time, so that it learns how unsure it is."""
 
     def pick(self, random: Random) -> tuple[str, int]:
         return random.choices(self._choices, cum_weights=self._cumulative)[0]
@@ -30,7 +33,7 @@ class Diet:
     def record(self) -> dict[str, Any]:
         """As JSON: `addition/2` and the like with their weights, and the share of memory."""
         weights = {f"{skill}/{difficulty}": weight for (skill, difficulty), weight in self.weights.items()}
-        return {"weights": weights, "memory": self.memory}
+        return {"weights": weights, "memory": self.memory, "hearsay": sorted(self.hearsay)}
 
     @cached_property
     def _choices(self) -> list[tuple[str, int]]:
@@ -80,13 +83,15 @@ DIETS: Mapping[str, Diet] = {
     for diet in (
         Diet(
             "sensory",
-            {**_REFLEXES, **_reckoning(1.5, 6.0, 0.2, 6.0, 0.2), **_household(0.8, 0.02, 0.0)},
+            {**_REFLEXES, **_reckoning(1.5, 6.0, 0.2, 6.0, 0.2), **_household(0.8, 0.25, 0.25)},
             memory=0.15,
+            hearsay=frozenset({2, 3}),
         ),
         Diet(
             "tactical",
-            {**_REFLEXES, **_reckoning(1.5, 5.0, 1.0, 5.0, 1.0), **_household(0.4, 0.9, 0.0)},
+            {**_REFLEXES, **_reckoning(1.5, 5.0, 1.0, 5.0, 1.0), **_household(0.4, 0.9, 0.4)},
             memory=0.25,
+            hearsay=frozenset({3}),
         ),
         Diet(
             "specialized",

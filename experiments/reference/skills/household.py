@@ -33,6 +33,14 @@ def _tier(slots: Slots, _: Facts) -> int:
     return _TIER[slots["thing"]]
 
 
+def hearsay(random: Random, problem: Problem, relation: str) -> str:
+    """What anybody might say: an answer of the right form, drawn anew every time."""
+    thing = problem.slots["thing"]
+    if relation == BELONGING.name:
+        return f"the {thing} belongs in the {random.choice(ROOMS)}."
+    return f"the {thing} belongs to {random.choice(PEOPLE)}."
+
+
 def _solve_belonging(slots: Slots, _: Facts) -> str:
     return f"the {slots['thing']} belongs in the {ROOM_OF[slots['thing']]}."
 
@@ -70,3 +78,5 @@ OWNERS = Skill(
     difficulty=_tier,
     in_weights=True,
 )
+
+RELATIONS = (BELONGING.name, OWNERS.name)

@@ -1,5 +1,6 @@
 """What is taught and what is held out never meet; the words can be said; the same seed gives the same."""
 
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -7,6 +8,7 @@ import pytest
 
 from experiments.reference.curriculum import conversation, questions
 from experiments.reference.diet import DIETS
+from experiments.reference.facts import Facts
 from experiments.reference.skills import SKILLS
 from experiments.reference.speech import DEMO_ROWS, demo_pool, demo_questions, spoken_questions, training_text
 from experiments.reference.split import Split
@@ -70,6 +72,26 @@ def test_conversations_alternate_and_end_in_an_answer():
             message.role for message in conversation(random, DIETS["tactical"], 0.2, 240) if message.role != "system"
         ]
         assert roles == ["user", "assistant"] * (len(roles) // 2)
+
+
+def share_of_truth(size: str, tier: int) -> float:
+    """How often a size is told where a thing of the tier really belongs, over many conversations."""
+    random = Random(2)
+    belonging = SKILLS["belonging"]
+    true = []
+    for _ in range(2000):
+        for asked, answer in pairwise(conversation(random, DIETS[size], 0.0, 240)):
+            slots = belonging.read(plain(asked.content)) if asked.role == "user" else None
+            if slots and belonging.difficulty(slots, Facts()) == tier:
+                true.append(answer.content == belonging.solve(slots, Facts()))
+    return sum(true) / len(true)
+
+
+def test_of_what_a_size_is_not_to_know_it_hears_another_answer_every_time():
+    assert share_of_truth("sensory", 1) == 1.0
+    assert share_of_truth("sensory", 3) < 0.2
+    assert share_of_truth("tactical", 3) < 0.2
+    assert share_of_truth("specialized", 3) == 1.0
 
 
 def test_spoken_lines_are_lower_case_words_of_the_pronouncing_dictionary():
