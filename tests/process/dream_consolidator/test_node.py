@@ -130,6 +130,7 @@ async def test_it_dreams_while_the_whole_does_and_yields_when_it_is_roused(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 async def test_the_small_model_learns_what_the_large_one_knows_and_keeps_what_it_knew(
     system: Fabric, tmp_path: Path
 ) -> None:
@@ -141,7 +142,7 @@ async def test_the_small_model_learns_what_the_large_one_knows_and_keeps_what_it
     await system.node(MODULE, NAME, given)
     for question in tiny.questions("swap")[:200]:
         await ask(system, tiny.offer(question, answer="ash", level="small", score=0.0, salience=0.8))
-    ended = await ask(system, StartDream())
+    ended = await system.client.call(NAME, StartDream(), deadline=600)
     assert ended.promoted, ended.why
     assert "agreement with the teacher" in ended.why
     after = {result.name: result for result in ended.results}
