@@ -11,6 +11,8 @@ import pytest
 from tests.fault.chaos.injuries import KINDS, plan
 from tests.fault.chaos.ordeal import ordeal
 
+A_DOZEN = 152
+"""A seed whose first twelve injuries kill hub, controller and dialogue, freeze the ledger, and fall in pairs."""
 NODES = ["hub", "dialogue", "metabolic_controller", "model_worker/sensory"]
 
 
@@ -45,8 +47,9 @@ def test_only_a_pause_ends_by_itself() -> None:
     assert Counter(injury.kind for injury in injuries).keys() == set(KINDS)
 
 
+@pytest.mark.timeout(300)
 async def test_the_system_outlives_a_dozen_injuries(directory: Path) -> None:
-    report = await ordeal(directory, injuries=12, seed=1, tell=print)
+    report = await ordeal(directory, injuries=12, seed=A_DOZEN, tell=print)
     assert report.violations == []
     assert report.injuries == 12
 

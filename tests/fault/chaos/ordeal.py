@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from protocol.errors import SageError
@@ -24,9 +26,9 @@ from tests.fault.chaos.report import Growth, Report, by_injury, spread
 from tests.fault.chaos.system import LOOK_S, Body, ChaosError, System, body
 
 ASKERS = 4
-BOUND_S = 60.0
+BOUND_S = 120.0
 """In which a system must answer again. The machine may be busy with other things: what it takes is in the report."""
-SETTLE_S = 120.0
+SETTLE_S = 180.0
 """In which everything must be as it should be once nobody is injured any more."""
 SLACK_S = 2.0
 """What a call may end after its deadline: our own loop has its turns to take."""
@@ -35,6 +37,8 @@ MORE_DESCRIPTORS = 10
 MORE_RESIDENT = 24 << 20
 MIB = 1 << 20
 UP = (NodeState.READY, NodeState.DEGRADED)
+
+LEVELS = "model_worker/"
 
 Tell = Callable[[str], None]
 
@@ -56,6 +60,17 @@ async def ordeal(directory: Path, *, injuries: int, seed: int, levels: str = "",
     return patient.report(steps, time.monotonic() - began)
 
 
+@dataclass(frozen=True)
+class Recovery:
+    """How an injury was survived."""
+
+    injury: str
+    seconds: float
+    """From the injury until a question put after it was answered."""
+    level_left: bool
+    """Whether there was a level that could answer; otherwise a model had to be loaded first."""
+
+
 class Ordeal:
     """One system, its load, and what was seen of it."""
 
@@ -67,10 +82,12 @@ class Ordeal:
         self._tell = tell
         self._load = Load(client, seed)
         self._transitions = metabolism.Transitions()
-        self._again: list[tuple[str, float]] = []
+        self._again: list[Recovery] = []
         self._back: list[tuple[str, float]] = []
         self._kills: list[tuple[str, float]] = []
         self._bodies: dict[tuple[str, int], list[Body]] = {}
+        self._complaints: dict[str, int] = {}
+        self._hurt: Counter[str] = Counter()
         self._following: set[asyncio.Task[None]] = set()
 
     async def run(self, steps: Sequence[Step]) -> None:
@@ -85,7 +102,7 @@ class Ordeal:
             for step in steps:
                 await self._inflict(step)
                 done += len(step)
-                self._tell(f"{done} injuries: {' and '.join(map(str, step))}, answers after {self._again[-1][1]:.2f} s")
+                self._tell(f"{done} injuries: {self._again[-1].injury}, answers after {self._again[-1].seconds:.2f} s")
                 if done % SETTLE_EVERY < len(step) or any(injury.node == "hub" for injury in step):
                     await self._settle()
             await asyncio.gather(*self._following)
@@ -102,6 +119,8 @@ class Ordeal:
             self.violations.append(f"sage down ended with {code}: {said}")
         if left := self._system.processes():
             self.violations.append(f"processes are left: {left}")
+        self._complaints = records.complaints(self._system.state_dir)
+        self._hold([one for one in self._complaints if one.endswith(records.BROKEN)])
         self._hold(records.wrong(self._system.state_dir, self._load.answers, self._transitions.number))
 
     def report(self, steps: Sequence[Step], seconds: float) -> Report:
@@ -116,13 +135,16 @@ class Ordeal:
             calls=len(calls),
             outcomes=self._load.outcomes(),
             latest_s=round(max(call.late_s for call in calls), 3),
-            answered_again_s=spread(seconds for _, seconds in self._again[1:]),
-            answered_again_by=by_injury(self._again[1:]),
+            answered_again_s=spread(one.seconds for one in self._again),
+            with_a_level_s=spread(one.seconds for one in self._again if one.level_left),
+            without_a_level_s=spread(one.seconds for one in self._again if not one.level_left),
+            answered_again_by=by_injury([(one.injury, one.seconds) for one in self._again]),
             back_s=by_injury(self._back),
             told_s=spread(self._told()),
             transitions=self._transitions.number - self._transitions.first,
             exchanges=len(self._load.answers),
             growth=[_growth(name, bodies) for (name, _), bodies in self._bodies.items() if len(bodies) > 1],
+            complaints=self._complaints,
             violations=[*self.violations, *self._transitions.falls, *self._load.unnamed, *late, *self._leaks()],
         )
 
@@ -132,17 +154,21 @@ class Ordeal:
         async with asyncio.timeout(BOUND_S):
             pids = [await self._system.living(injury.node) for injury in step]
         moment = time.monotonic()
-        for injury, pid in zip(step, pids, strict=True):
-            self._system.signal(pid, signal.SIGKILL if injury.kind == "kill" else signal.SIGSTOP)
-            if injury.kind == "kill":
-                self._kills.append((injury.node, moment))
-            self._follow(self._heal(injury, pid, moment))
-        await self._answers_again(" and ".join(map(str, step)), moment)
+        for one, pid in zip(step, pids, strict=True):
+            self._system.signal(pid, signal.SIGKILL if one.kind == "kill" else signal.SIGSTOP)
+            if one.kind == "kill":
+                self._kills.append((one.node, moment))
+            self._hurt[one.node] += 1
+            self._follow(self._heal(one, pid, moment))
+        injury = " and ".join(map(str, step))
+        level_left = not all(self._hurt[name] for name in self._system.nodes() if name.startswith(LEVELS))
+        self._again.append(Recovery(injury, await self._answers_again(injury, moment), level_left))
 
-    async def _answers_again(self, after: str, moment: float) -> None:
+    async def _answers_again(self, after: str, moment: float) -> float:
+        """Seconds from the moment until a question put after it was answered. Raises `ChaosError` past the bound."""
         try:
             async with asyncio.timeout(BOUND_S):
-                self._again.append((after, await self._load.answered(moment)))
+                return await self._load.answered(moment)
         except TimeoutError:
             raise ChaosError(
                 f"no answer within {BOUND_S:g} s after {after}; not up: {self._system.not_up()}; "
@@ -154,13 +180,14 @@ class Ordeal:
         if injury.kind == "pause":
             await asyncio.sleep(injury.pause_s)
             self._system.signal(pid, signal.SIGCONT)
-            return
-        try:
-            async with asyncio.timeout(SETTLE_S):
-                await self._system.replaced(injury.node, pid)
-        except TimeoutError:
-            self.violations.append(f"{injury} was not replaced within {SETTLE_S:g} s: {self._system.not_up()}")
-        self._back.append((str(injury), time.monotonic() - moment))
+        else:
+            try:
+                async with asyncio.timeout(SETTLE_S):
+                    await self._system.replaced(injury.node, pid)
+            except TimeoutError:
+                self._hold([f"{injury} was not replaced within {SETTLE_S:g} s: {self._system.not_up()}"])
+            self._back.append((str(injury), time.monotonic() - moment))
+        self._hurt[injury.node] -= 1
 
     def _follow(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,11 @@ from nodes.trust_ledger.node import LEDGER_FILE
 from protocol.messages.dialogue import Answer
 from runtime.identity import HostIdentity
 from runtime.sealing import Sealer
+from runtime.supervisor import logview
 
+COMPLAINTS = ("error", "critical")
+BROKEN = ("bus.broken", "heartbeat.failed", "handler.failed")
+"""Events of processes that met what they did not expect: whatever dies around them, these are never said."""
 SHOWN = 5
 """Examples of what is missing, in a report."""
 
@@ -37,9 +42,15 @@ def wrong(state_dir: Path, answers: Sequence[Answer], number: int) -> list[str]:
     ]
     if left := undelivered(state_dir):
         found.append(f"{left} deliveries are left in the outbox")
-    if not numbers or numbers[-1] != number:
-        found.append(f"the last transition on the disk is {numbers[-1:]}, the last one heard was {number}")
+    if numbers != list(range(1, len(numbers) + 1)) or len(numbers) < number:
+        found.append(f"the disk has {len(numbers)} transitions up to {numbers[-1:]}, the last one heard was {number}")
     return found
+
+
+def complaints(state_dir: Path) -> dict[str, int]:
+    """Errors in the logs: `node event` → how often."""
+    logged = logview.history(state_dir, logview.nodes_with_logs(state_dir), lambda one: one.get("level") in COMPLAINTS)
+    return dict(Counter(f"{one['node']} {one.get('event')}" for one in logged).most_common())
 
 
 def _missing(where: str, wanted: Iterable[str], there: Iterable[object]) -> list[str]:

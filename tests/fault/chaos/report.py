@@ -35,6 +35,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """How long after its deadline a call ended at the worst; negative: all ended before it."""
     answered_again_s: Spread
     """From an injury until a question put after it was answered by a model."""
+    with_a_level_s: Spread
+    """The same where the injury left a level unhurt,"""
+    without_a_level_s: Spread
+    """and where it left none: then a model must be loaded first."""
     answered_again_by: dict[str, Spread]
     """The same for each injury: `kill hub`."""
     back_s: dict[str, Spread]
@@ -45,6 +49,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     exchanges: int
     """Answered by models."""
     growth: list[Growth]
+    complaints: dict[str, int]
+    """Errors in the logs: `node event` → how often."""
     violations: list[str]
     """What should have held and did not."""
 
