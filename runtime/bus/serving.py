@@ -152,9 +152,13 @@ class Server:
         else:
             call.grant(_credit_of(payload))
 
+    def refuse(self) -> None:
+        """Refuse what comes from now on; what runs goes on."""
+        self._stopping = True
+
     async def close(self) -> None:
         """Refuse what comes, cancel what runs, and wait until it has ended."""
-        self._stopping = True
+        self.refuse()
         tasks = [task for task, _ in self._running.values()]
         for task, call in list(self._running.values()):
             call.cancelled = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,6 +34,7 @@ LIVENESS_S = 5.0
 START_S = 120.0
 STOP_S = 5.0
 _HUB_WAIT_S = 30.0
+_ENDING = (NodeState.STOPPING, NodeState.STOPPED, NodeState.FAILED)
 
 
 class Fatal(SageError):
@@ -119,7 +120,9 @@ class Node:
         return self._bus.publisher.new_trace()
 
     def health(self, state: NodeState | str, reason: str = "") -> None:
-        """Say that the node is `ready`, or `degraded` and why."""
+        """Say that the node is `ready`, or `degraded` and why. One that is ending has said its last word on it."""
+        if self._state in _ENDING:
+            return
         self._state, self._reason = NodeState(state), reason
         self._beat()
 
@@ -167,7 +170,8 @@ class Node:
 
     async def _connect(self) -> None:
         for declared, answer in serving(self):
-            self._bus.server.add(Served(declared.service, answer, declared.concurrency, declared.queue))
+            guarded = self._guarded_answer(answer)
+            self._bus.server.add(Served(declared.service, guarded, declared.concurrency, declared.queue))
         self._bus.registration = self._registration
         await self._bus.connect()
         self._connected = True
@@ -199,18 +203,31 @@ class Node:
             return
         self._beat()
         self._records.clear()  # `stop` closes what they count
+        self._bus.server.refuse()
         try:
             async with asyncio.timeout(STOP_S):
-                await self.stop()
-                for task in self._tasks:
-                    task.cancel()
-                await asyncio.gather(*self._tasks, return_exceptions=True)
+                await self._put_in_order()
+                await asyncio.gather(*self._cancelled_tasks(), return_exceptions=True)
         except TimeoutError:
             self.log.warning("node.stop_overran", seconds=STOP_S)
+            self._cancelled_tasks()
         failed = self._failure is not None
         self._state, self._reason = (NodeState.FAILED, str(self._failure)) if failed else (NodeState.STOPPED, "")
         self._beat()
         await self._bus.close()
+
+    async def _put_in_order(self) -> None:
+        """Let `stop` do its work. If it raises, that is why the node failed, unless it had failed already."""
+        try:
+            await self.stop()
+        except Exception as error:
+            self.log.exception("node.stop_failed")
+            self._failure = self._failure or error
+
+    def _cancelled_tasks(self) -> list[asyncio.Task[Any]]:
+        for task in self._tasks:
+            task.cancel()
+        return list(self._tasks)
 
     # The heartbeat
 
@@ -294,6 +311,20 @@ class Node:
                 self._fail(error)
 
         return handle
+
+    def _guarded_answer(
+        self, answer: Callable[[Any, Call], Awaitable[Any]]
+    ) -> Callable[[Any, Call], Coroutine[Any, Any, Any]]:
+        """`answer`, whose `Fatal` goes to the caller like any error and ends the node besides."""
+
+        async def give(request: Any, call: Call) -> Any:
+            try:
+                return await answer(request, call)
+            except Fatal as error:
+                self._fail(error)
+                raise
+
+        return give
 
     def _task_ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
