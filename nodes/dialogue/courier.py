@@ -61,13 +61,17 @@ class Courier:
         failures = 0
         while True:
             wake.clear()
-            pending = await asyncio.to_thread(self._outbox.first, destination)
-            if pending is None:
-                await wake.wait()
-            elif await self._deliver(pending):
-                failures = 0
-            else:
-                failures += 1
+            try:
+                pending = await asyncio.to_thread(self._outbox.first, destination)
+                if pending is None:
+                    await wake.wait()
+                    continue
+                gone = await self._deliver(pending)
+            except Exception:  # A full disk, perhaps. What is written down stays so, and its turn comes again.
+                self._log.exception("outbox.failed", destination=destination)
+                gone = False
+            failures = 0 if gone else failures + 1
+            if failures:
                 await self._pause(wake, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failures - 1, 16)))
 
     async def _deliver(self, pending: Pending) -> bool:

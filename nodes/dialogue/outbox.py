@@ -102,9 +102,7 @@ class Outbox:
 
     def waiting(self) -> dict[str, int]:
         """Destination → deliveries that wait for it."""
-        return dict(
-            self._store.rows("SELECT destination, count(*) FROM outbox WHERE refused = '' GROUP BY destination")
-        )
+        return dict(self._store.rows(_WAITING))
 
     def stats(self) -> dict[str, float]:
         ((refused,),) = self._store.rows("SELECT count(*) FROM outbox WHERE refused != ''")

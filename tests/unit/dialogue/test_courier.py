@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -110,6 +111,24 @@ async def test_a_lesson_follows_with_the_salience_its_exchange_was_given(post: P
     await post.run_until(lambda: len(post.got) == 2 and not post.outbox.waiting())
     assert post.got == [("context_classifier", "e1"), ("dream_consolidator", "e1")]
     assert post.bodies["dream_consolidator", "e1"].snarc.salience == 0.7
+
+
+async def test_a_disk_that_fails_for_a_while_stops_no_destination_for_good(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    troubles = [sqlite3.OperationalError("database or disk is full")] * 3
+    strike = post.outbox.strike
+
+    def strike_with_trouble(*arguments: Any) -> None:
+        if troubles:
+            raise troubles.pop()
+        strike(*arguments)
+
+    monkeypatch.setattr(post.outbox, "strike", strike_with_trouble)
+    post.outbox.put([bill(1), bill(2)])
+    await post.run_until(lambda: not post.outbox.waiting())
+    assert post.got == [("metabolic_controller", "e1")] * 4 + [("metabolic_controller", "e2")]
+    assert post.pauses == [FIRST_PAUSE_S, 2 * FIRST_PAUSE_S, 4 * FIRST_PAUSE_S]
 
 
 async def test_what_is_written_down_later_is_noticed_when_poked(post: Post) -> None:
