@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -52,7 +53,7 @@ class Topic:
     delivery: Delivery
     retained: bool = False
 
-    @property
+    @cached_property
     def wire(self) -> bytes:
         return f"{self.path}/".encode()
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from runtime.bus.caller import Caller, Stream, check_deadline, hub_lost
 from runtime.bus.events import Handler, Reader, Subscription
 from runtime.bus.publisher import Publisher
 from runtime.bus.serving import Server
-from runtime.bus.transport import Endpoints, Frames, Pump, make_context, make_socket
+from runtime.bus.transport import Endpoints, Frames, Pump, make_context, make_socket, send
 from runtime.clock import Clock
 
 _MARKER = "~/"
@@ -137,15 +138,15 @@ class Bus:
         topic, frame = self.publisher.event(body, trace)
         if topic.retained:
             self._send([frames.RETAIN, topic.path.encode(), b"", frame])
-        self._pub.send_multipart([topic.wire, frame], zmq.NOBLOCK)
+        send(self._pub, [topic.wire, frame])
 
     def listen(self, topic: Topic | str, handler: Handler, *, delivery: Delivery) -> Subscription:
         """Have `handler` called with every event of a topic, or of all topics under a prefix such as `audio/`."""
-        subscription = Subscription(topic, delivery, handler)
+        subscription = Subscription(topic, delivery, handler, self._log)
         self.reader.add(subscription)
         self._sub.subscribe(subscription.wire)
         self._sub_pump.poke()
-        subscription.task = self._spawn(subscription.run(self._opened, self._log))
+        subscription.task = self._spawn(subscription.run(self._opened), context=subscription.context)
         self._live.clear()
         self._out_of_step.set()
         return subscription
@@ -231,7 +232,7 @@ class Bus:
         """Say the marker until it is heard: then what is said from here is heard there, and the other way round."""
         self._marker_heard.clear()
         for _ in range(round(_HUB_CALL_S / _MARKER_INTERVAL_S)):
-            self._pub.send_multipart([self._marker, b""], zmq.NOBLOCK)
+            send(self._pub, [self._marker, b""])
             try:
                 async with asyncio.timeout(_MARKER_INTERVAL_S):
                     await self._marker_heard.wait()
@@ -246,7 +247,7 @@ class Bus:
         if received[0] == self._marker:
             self._marker_heard.set()
         else:
-            self.reader.take(received)
+            self.reader.take(received, at_once=self._sub_pump.alone)
 
     def _take_call(self, received: Frames) -> None:
         if len(received) != 3:
@@ -278,15 +279,15 @@ class Bus:
         if self._closed:
             return False
         try:
-            self._calls.send_multipart(parts, zmq.NOBLOCK)
+            send(self._calls, parts)
         except zmq.Again:
             self.unsent += 1
             return False
         self._calls_pump.poke()
         return True
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
+    def _spawn(self, work: Coroutine[Any, Any, None], *, context: Context | None = None) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._task_ended)
         return task

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +16,7 @@ from protocol.errors import Malformed, MessageError
 from protocol.header import Header
 from protocol.topics import Delivery, Latest, Topic, Topics
 from runtime.bus.delivery import Inbox, make_inbox
+from runtime.bus.eager import Threshold
 from runtime.bus.sequences import Key, Sequences
 from runtime.bus.transport import Frames
 
@@ -43,43 +45,51 @@ Handler = Callable[[Event[Any]], Awaitable[None]]
 class Subscription:
     """One handler's view of a topic: its own inbox, emptied in order by one task."""
 
-    def __init__(self, topic: Topic | str, delivery: Delivery, handler: Handler) -> None:
+    def __init__(
+        self, topic: Topic | str, delivery: Delivery, handler: Handler, log: structlog.stdlib.BoundLogger
+    ) -> None:
         self.topic = topic if isinstance(topic, Topic) else None
         self.prefix = topic.path if isinstance(topic, Topic) else topic
         self.wire = topic.wire if isinstance(topic, Topic) else topic.encode()
         self.inbox: Inbox[Event[Any]] = make_inbox(delivery, key=_key_of(delivery), size_of=_size_of)
         self.failed = 0
         self.handled = 0
+        self.context = copy_context()
+        """What `run` must run in."""
         self.task: asyncio.Task[None] | None = None
         self._handler = handler
-        self._wake = asyncio.Event()
+        self._log = log
+        self._threshold = Threshold(self.context)
 
-    def put(self, event: Event[Any]) -> None:
+    def put(self, event: Event[Any], *, at_once: bool = False) -> None:
+        """Take in an event. `at_once`: if the handler is idle, it begins now and not with the loop's next turn."""
         self.inbox.put(event)
-        self._wake.set()
+        if at_once and self._threshold.free and len(self.inbox):
+            self._threshold.begin(self._handle(self.inbox.get()))
+        else:
+            self._threshold.wake()
 
-    async def run(self, opened: asyncio.Event, log: structlog.stdlib.BoundLogger) -> None:
-        """Hand every event to the handler, from the moment the process is open for them.
-
-        A handler that fails is logged with its trace and does not stop the next.
-        """
+    async def run(self, opened: asyncio.Event) -> None:
+        """Hand every event to the handler, in order, from the moment the process is open for them."""
         await opened.wait()
         while True:
-            await self._wake.wait()
-            self._wake.clear()
             since_yield = 0
             while len(self.inbox):
-                event = self.inbox.get()
-                try:
-                    await self._handler(event)
-                    self.handled += 1
-                except Exception:
-                    self.failed += 1
-                    log.exception("handler.failed", topic=event.header.name, source=event.header.source)
+                await self._handle(self.inbox.get())
                 since_yield += 1
                 if since_yield >= _EVENTS_BETWEEN_YIELDS:
                     since_yield = 0
                     await asyncio.sleep(0)
+            await self._threshold.wait()
+
+    async def _handle(self, event: Event[Any]) -> None:
+        """One that fails is logged with its trace and does not stop the next."""
+        try:
+            await self._handler(event)
+            self.handled += 1
+        except Exception:
+            self.failed += 1
+            self._log.exception("handler.failed", topic=event.header.name, source=event.header.source)
 
     def stats(self) -> dict[str, float]:
         return {**self.inbox.stats(), "handled": self.handled, "failed": self.failed}
@@ -139,8 +149,8 @@ class Reader:
     def subscriptions(self) -> list[Subscription]:
         return list(self._subscriptions)
 
-    def take(self, frames: Frames) -> None:
-        """A message as it came from the socket: topic, then envelope."""
+    def take(self, frames: Frames, *, at_once: bool = False) -> None:
+        """A message as it came from the socket: topic, then envelope. `at_once`: see `Subscription.put`."""
         if len(frames) != 2:
             self.refused["message.malformed"] += 1
             return
@@ -157,7 +167,7 @@ class Reader:
             return
         key = (envelope.host, envelope.source, envelope.name)
         if self.sequences.accept(key, envelope.epoch, envelope.seq, envelope.mono_ns):
-            self._deliver(key, Event(envelope, body, len(frame)), route)
+            self._deliver(key, Event(envelope, body, len(frame)), route, at_once=at_once)
 
     def take_retained(self, frame: bytes) -> None:
         """A retained value from a snapshot: delivered unless the same or a newer one was heard."""
@@ -177,11 +187,11 @@ class Reader:
         counts.update({f"refused.{code}": count for code, count in self.refused.items()})
         return counts
 
-    def _deliver(self, key: Key, event: Event[Any], route: _Route) -> None:
+    def _deliver(self, key: Key, event: Event[Any], route: _Route, *, at_once: bool = False) -> None:
         if route.retained:
             self._last[key] = event
         for subscription in route.targets:
-            subscription.put(event)
+            subscription.put(event, at_once=at_once)
 
     def _route(self, wire: bytes) -> _Route:
         """Where a topic leads. Only declared topics are remembered: foreign names could be without end.

@@ -89,6 +89,8 @@ class Pump:
         self._sock = sock
         self._on_message = on_message
         self._loop = loop
+        self.alone = False
+        """Whether the message being handed over is not known to have others behind it."""
         self._scheduled = False
         self._closed = False
         self._fd: int = sock.FD
@@ -115,6 +117,7 @@ class Pump:
         self._take(_BATCH)
 
     def _take(self, most: int) -> None:
+        self.alone = most == 1 and not self._scheduled
         try:
             for _ in range(most):
                 if self._closed:

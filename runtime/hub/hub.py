@@ -44,7 +44,7 @@ from protocol.topics import TOPICS
 from runtime.bus import frames
 from runtime.bus.publisher import Publisher
 from runtime.bus.serving import Call, Served, Server
-from runtime.bus.transport import Endpoints, Frames, Pump, make_context, make_socket
+from runtime.bus.transport import Endpoints, Frames, Pump, make_context, make_socket, send
 from runtime.clock import Clock
 from runtime.hub.forwarder import Forwarder
 from runtime.hub.registry import GONE, Member, Members
@@ -323,7 +323,7 @@ class Hub:
         registry = Registry(hub_epoch=self._publisher.epoch, nodes=[self._own_record(), *records])
         topic, frame = self._publisher.event(registry, b"")
         self.retained.put(decode(frame), frame)
-        self._pub.send_multipart([topic.wire, frame], zmq.NOBLOCK)
+        send(self._pub, [topic.wire, frame])
 
     # What the hub itself is asked
 
@@ -370,7 +370,7 @@ class Hub:
     def _send(self, parts: Frames) -> bool:
         """False, and counted, where the peer is gone or does not take its messages."""
         try:
-            self._router.send_multipart(parts, zmq.NOBLOCK)
+            send(self._router, parts)
         except zmq.Again:
             self.counts["unsent: queue full"] += 1
             return False
