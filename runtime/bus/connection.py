@@ -259,7 +259,7 @@ class Bus:
         elif kind in (frames.PART, frames.REPLY, frames.ERROR):
             self.caller.take(kind, ident, payload)
         elif kind == frames.RETAIN:
-            self.reader.take_retained(payload)
+            self.reader.take_retained(payload, again=True)
         else:
             self.server.refused += 1
 

@@ -169,8 +169,11 @@ class Reader:
         if self.sequences.accept(key, envelope.epoch, envelope.seq, envelope.mono_ns):
             self._deliver(key, Event(envelope, body, len(frame)), route, at_once=at_once)
 
-    def take_retained(self, frame: bytes) -> None:
-        """A retained value from a snapshot: delivered unless the same or a newer one was heard."""
+    def take_retained(self, frame: bytes, *, again: bool = False) -> None:
+        """A retained value from the hub: delivered unless the same or a newer one was heard.
+
+        `again`: the same is delivered once more. Whoever took it the first time may have failed.
+        """
         try:
             envelope = decode(frame)
             route = self._route(f"{envelope.name}/".encode())
@@ -179,8 +182,13 @@ class Reader:
             self.refused[error.code] += 1
             return
         key = (envelope.host, envelope.source, envelope.name)
-        if self.sequences.rebase(key, envelope.epoch, envelope.seq, envelope.mono_ns):
+        news = self.sequences.rebase(key, envelope.epoch, envelope.seq, envelope.mono_ns)
+        if news or (again and self._is_last(key, envelope)):
             self._deliver(key, Event(envelope, body, len(frame)), route)
+
+    def _is_last(self, key: Key, header: Header) -> bool:
+        last = self._last.get(key)
+        return last is not None and (last.header.epoch, last.header.seq) == (header.epoch, header.seq)
 
     def stats(self) -> dict[str, float]:
         counts: dict[str, float] = {"lost": self.sequences.lost, "repeated": self.sequences.repeated}

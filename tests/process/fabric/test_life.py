@@ -10,6 +10,7 @@ import structlog
 
 from protocol.errors import CallError, SageError
 from protocol.messages.hub import ListNodes
+from protocol.messages.metabolism import Metabolic, MetabolicState
 from protocol.messages.node import NodeState
 from runtime.node import Call, Fatal, Node, serve
 from runtime.node.base import NoParams
@@ -112,3 +113,24 @@ async def test_nothing_new_is_begun_while_a_node_stops_and_stopped_is_its_last_w
     with pytest.raises(CallError):
         await under_way
     assert await state_of(bus, "frail") == (NodeState.STOPPED, "")
+
+
+async def test_a_transition_that_could_not_be_taken_up_is_handed_over_again(here: Here) -> None:
+    await here.open_hub()
+    failures = [OSError("no memory")]
+
+    async def changed(_state: MetabolicState) -> None:
+        if failures:
+            raise failures.pop()
+
+    node, life = await begin(here, metabolic_changed=changed)
+    controller = await here.connect("metabolic_controller")
+    await controller.wait_live(PATIENCE_S)
+    controller.publish(MetabolicState(state=Metabolic.WAKE, number=7, reason="", since_ns=0))
+    async with asyncio.timeout(PATIENCE_S):
+        while node.metabolic is None:
+            node._beat()
+            await asyncio.sleep(0.02)
+    assert node.metabolic.number == 7
+    node.request_stop()
+    await asyncio.wait_for(life, PATIENCE_S)
