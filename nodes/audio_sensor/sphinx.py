@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 ACOUSTIC_MODEL, DICTIONARY, PHONE_MODEL = "en-us", "cmudict-en-us.dict", "en-us-phone.lm.bin"
+_BEAMS = {"beam": 1e-60, "pbeam": 1e-60, "wbeam": 1e-40, "fwdflatbeam": 1e-80, "fwdflatwbeam": 1e-40}
+"""Wider than the decoder's own: 96 of 100 unseen sentences instead of 93, for a twentieth more time."""
 _COMMANDS, _PHONES, _FREE = "commands", "phones", "free"
 
 
@@ -91,6 +93,7 @@ class Sphinx:
             lm=None,
             topn=self.settings.densities,
             loglevel="FATAL",
+            **_BEAMS,
         )
         decoder.add_lm_file(_FREE, str(self.artefacts.language_model))
         return decoder

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nodes.audio_sensor.language_model import BEGIN, END, arpa, trigrams
+from nodes.audio_sensor.language_model import BACKOFF, BEGIN, END, arpa, trigrams
 
 SENTENCES = st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=5), min_size=1, max_size=8)
 
@@ -21,12 +21,12 @@ def test_what_was_seen_is_likelier_than_what_was_not():
     assert model.probability("elephant", ("open", "the")) == 0
 
 
-def test_the_estimate_is_witten_bells():
+def test_the_estimate_is_witten_bells_with_a_weight_on_the_shorter_history():
     # c(a)=2, T(a)=2 (b, end); unigrams: c=5 over a a b </s> </s>, T=3, V=3
     model = trigrams([["a", "b"], ["a"]])
-    unigram = (1 + 3 / 3) / (5 + 3)
+    unigram = (1 + BACKOFF * 3 / 3) / (5 + BACKOFF * 3)
     assert model.probability("b") == pytest.approx(unigram)
-    assert model.probability("b", ("a",)) == pytest.approx((1 + 2 * unigram) / (2 + 2))
+    assert model.probability("b", ("a",)) == pytest.approx((1 + BACKOFF * 2 * unigram) / (2 + BACKOFF * 2))
 
 
 def test_the_file_says_what_the_model_says():

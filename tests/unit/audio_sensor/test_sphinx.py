@@ -56,11 +56,11 @@ def test_commands_are_taken_for_what_they_are_or_passed_on(sphinx, voice):
 
 @pytest.mark.parametrize("voice", VOICES)
 def test_no_open_sentence_is_taken_for_a_command(sphinx, voice):
-    assert [text for text in TEXTS[::7] if sphinx.command(sound(text, voice))] == []
+    assert [text for text in TEXTS[::20] if sphinx.command(sound(text, voice))] == []
 
 
 def test_what_is_said_freely_is_understood(sphinx):
-    said = TEXTS[::7]
+    said = TEXTS[::16]
     heard = [sphinx.free(sound(text)) for text in said]
     assert sum(one.text == text for one, text in zip(heard, said, strict=True)) >= len(said) - 1
     assert all(0 < one.confidence <= 1 and one.accepted_by == "free" for one in heard)
