@@ -7,7 +7,8 @@ from runtime.supervisor.child import ALIVE, UP, Child, Phase
 
 Children = Mapping[str, Child]
 
-_REACHED: dict[str, frozenset[Phase]] = {"started": ALIVE - {"stopping"}, "ready": UP}
+_RUNNING = ALIVE - {"stopping"}
+_REACHED: dict[str, frozenset[Phase]] = {"started": _RUNNING, "ready": UP}
 
 
 def startable(children: Children) -> list[str]:
@@ -25,9 +26,16 @@ def missing(children: Children, child: Child) -> list[str]:
 
 
 def stoppable(children: Children) -> list[str]:
-    """Children that live, are not yet asked to stop, and that nobody alive is `after`: the next wave of a shutdown."""
+    """Children that are not yet asked to stop, and that nobody alive is `after`: the next wave of a shutdown.
+
+    Those that do not run, or are ending, are told at once: nobody can need them, and none may be started again.
+    """
     needed = {other for child in children.values() if child.phase in ALIVE for other in child.process.after}
-    return [name for name, child in children.items() if name not in needed and (child.wanted or child.again)]
+    return [
+        name
+        for name, child in children.items()
+        if (child.wanted or child.again) and (name not in needed or child.phase not in _RUNNING)
+    ]
 
 
 def dependants(children: Children, name: str) -> list[str]:

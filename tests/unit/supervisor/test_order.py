@@ -54,6 +54,8 @@ def test_what_is_missing_is_said() -> None:
         ({**dict.fromkeys(CHAIN, "ready"), "dialogue": "stopped"}, ["worker", "dialogue", "ears"]),
         ({**dict.fromkeys(CHAIN, "stopped"), "hub": "ready"}, ["hub", "worker", "dialogue", "ears"]),
         ({"hub": "starting"}, ["hub", "worker", "dialogue", "ears"]),
+        ({**dict.fromkeys(CHAIN, "ready"), "hub": "backoff"}, ["hub", "dialogue", "ears"]),
+        ({**dict.fromkeys(CHAIN, "ready"), "hub": "stopping"}, ["hub", "dialogue", "ears"]),
     ],
 )
 def test_who_may_stop(phases: dict[str, str], names: list[str]) -> None:
