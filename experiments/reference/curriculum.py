@@ -4,7 +4,6 @@ Taught and held-out questions are disjoint by construction, by the hash of their
 content (`split.py`). A conversation to learn from is made of taught questions only.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -131,8 +130,8 @@ def _remembering(random: Random, diet: Diet, style: Style, room: int) -> list[Me
         facts = draw_facts(random, count)
         asked = _about(random, facts, max(1, min(8, 2 * count, (room - 40 - 9 * count) // 26)))
     if count <= 2 and random.random() < 0.4:
-        question_, answer = _turn(random, *asked[0], style)
-        return [Message(USER, f"{telling(random, facts, style)} {question_.content}"), answer]
+        ending, answer = _turn(random, *asked[0], style)
+        return [Message(USER, f"{telling(random, facts, style)} {ending.content}"), answer]
     messages = _told(random, facts, style)
     for skill, template, problem in asked:
         aside = random.random() < 0.1
@@ -162,10 +161,3 @@ def _problem_about(random: Random, facts: Facts) -> tuple[Skill, Problem]:
     if random.random() < 0.12:
         return SKILLS["untold"], memory.untold_problem(random, facts)
     return SKILLS["recall_place"], memory.place_problem(facts, random.choice(list(facts.place)))
-
-
-def conversations(seed: int, diet: Diet, copying: float, room: int) -> Iterator[list[Message]]:
-    """Conversations without end."""
-    random = seeded(f"conversations/{diet.name}/{seed}")
-    while True:
-        yield conversation(random, diet, copying, room)
