@@ -109,6 +109,7 @@ async def test_a_request_given_up_while_it_waits_is_never_begun(worker: Worker, 
     first, second, third = (ask(worker, name) for name in "abc")
     await asyncio.sleep(0)
     second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
     engine.may_go_on.set()
     await asyncio.gather(first, third)
     assert engine.done == ["a", "c"]
