@@ -14,8 +14,12 @@ from nodes.audio_sensor import grammar, language_model, lexicon
 from nodes.audio_sensor.errors import NothingToHear
 from runtime.paths import write_atomically
 
-VERSION = b"3"
+VERSION = b"4"
 """Part of the hash: another way of making the files makes others."""
+
+
+COMMAND_SHARE = 0.1
+"""How much of what people say is expected to be a command."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,11 @@ class Vocabulary:
     pronunciations: Mapping[str, str] = field(default_factory=dict)
 
     def sentences(self) -> list[list[str]]:
-        """The words of all lines; commands are among what may be said freely, too."""
-        return [words for line in (*self.phrases, *self.texts) if (words := lexicon.words_of(line))]
+        """The words of all lines. Commands are said freely, too: together they make up `COMMAND_SHARE` of the lines."""
+        phrases = [words for line in self.phrases if (words := lexicon.words_of(line))]
+        texts = [words for line in self.texts if (words := lexicon.words_of(line))]
+        wanted = COMMAND_SHARE / (1 - COMMAND_SHARE) * len(texts)
+        return phrases * max(1, round(wanted / max(1, len(phrases)))) + texts
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from nodes.audio_sensor import settings
 from nodes.audio_sensor.errors import HearingError
@@ -17,6 +17,9 @@ from nodes.audio_sensor.slots import FRAME_S, Recogniser, VoiceActivity
 from nodes.audio_sensor.sources import Recording
 from nodes.audio_sensor.utterances import Segmenter
 from runtime.clock import Clock
+
+if TYPE_CHECKING:
+    import numpy as np
 
 T = TypeVar("T")
 
@@ -62,6 +65,11 @@ class Ear:
         if self._parts is None:
             self._parts = await self._off_loop(lambda: self._make_parts(self._hearing, self._folder))
 
+    @property
+    def parts(self) -> list[str]:
+        """What it hears with; empty until it is open."""
+        return [part.probe().what for part in self._parts or ()]
+
     def close(self) -> None:
         """Let the thread end after what it is doing; nothing more is heard."""
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -70,7 +78,7 @@ class Ear:
         """The recording at an absolute path; BadRecording where it cannot be read."""
         return await self._off_loop(lambda: Recording(path))
 
-    async def hear(self, recording: Recording, pace: Pace) -> AsyncIterator[Noticed]:
+    async def hear(self, recording: Recording, pace: Pace) -> AsyncGenerator[Noticed]:
         """What is noticed in the recording, as it is noticed."""
         await self.open()
         listener = self._listener()
@@ -108,5 +116,5 @@ class Ear:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
-def _feeding(listener: Listener, batch: list, heard_ns: int) -> Callable[[], list[Noticed]]:
+def _feeding(listener: Listener, batch: list[np.ndarray], heard_ns: int) -> Callable[[], list[Noticed]]:
     return lambda: listener.feed(batch, [heard_ns] * len(batch))

@@ -118,29 +118,27 @@ class Listener:
                 return [SpeechEnded(segment.number, self._end_s(segment))]
 
     def _pause(self, segment: Segment) -> list[Noticed]:
-        start_ns = self._now_ns()
-        sound = self._sound(segment)
-        command = self._recogniser.command(sound)
         self._drop_speculation()
-        self._speculation = self._decoded(segment, command or self._recogniser.free(sound), start_ns)
-        if command is None:
+        self._speculation = decoded = self._decode(segment)
+        if not decoded.transcript.command:
             return []
         self.counts.commands += 1
+        self._speculation = None
         self._segmenter.accept()
-        return self._end(segment, self._transcribe(segment), start_ns)
+        return self._end(segment, decoded, decided_ns=decoded.start_ns)
 
     def _transcribe(self, segment: Segment) -> _Decoded:
-        """The words decided on in the pause, if it is still the same segment; else those of the whole."""
+        """The words found in the pause, if it is still the same segment; else those of the whole."""
         if self._speculation is not None and self._speculation.segment == segment:
             decoded, self._speculation = self._speculation, None
             return decoded
         self._drop_speculation()
-        start_ns = self._now_ns()
-        sound = self._sound(segment)
-        return self._decoded(segment, self._recogniser.command(sound) or self._recogniser.free(sound), start_ns)
+        return self._decode(segment)
 
-    def _decoded(self, segment: Segment, transcript: Transcript, start_ns: int) -> _Decoded:
+    def _decode(self, segment: Segment) -> _Decoded:
         self.counts.decodes += 1
+        start_ns = self._now_ns()
+        transcript = self._recogniser.transcribe(self._sound(segment))
         return _Decoded(segment, transcript, start_ns, (self._now_ns() - start_ns) / 1e9)
 
     def _drop_speculation(self) -> None:

@@ -63,12 +63,15 @@ class AudioSensor(Node):
     async def _open(self) -> Ear:
         """The ear, loaded. Degraded while that fails, ready again once it does not."""
         assert self._ear is not None
+        loaded = bool(self._ear.parts)
         try:
             await self._ear.open()
         except SageError as error:
             self._degraded = True
             self.health("degraded", str(error))
             raise
+        if not loaded:
+            self.log.info("hearing.loaded", parts=self._ear.parts)
         if self._degraded:
             self._degraded = False
             self.health("ready")

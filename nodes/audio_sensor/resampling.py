@@ -59,7 +59,7 @@ class Resampler:
         centres, fractions = positions // self.up, positions % self.up
         windows = np.lib.stride_tricks.sliding_window_view(self._buffer, 2 * self._reach + 1)
         taken = windows[centres - self._reach - self._begin]
-        result = np.einsum("nt,nt->n", taken, self._bank[fractions])
+        result: np.ndarray = np.einsum("nt,nt->n", taken, self._bank[fractions])
         self._produced = upto
         spent = upto * self.down // self.up - self._reach - self._begin
         self._buffer = self._buffer[spent:]

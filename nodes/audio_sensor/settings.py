@@ -65,7 +65,7 @@ class Recognition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     noise_floor_db: Annotated[float, msgspec.Meta(ge=0)] = 25.0
     """Decibels below the speech."""
-    command_distance: Share = 0.70
+    command_distance: Share = 0.60
     densities: Annotated[int, msgspec.Meta(ge=1, le=256)] = 8
     phrases: tuple[str, ...] = ()
     pronunciations: dict[str, str] = {}

@@ -44,7 +44,9 @@ class Transcript:
     confidence: float
     """0..1"""
     accepted_by: str
-    """`grammar` or `free`"""
+    """`grammar` or `free`: which decoder's words these are."""
+    command: bool = False
+    """It is a whole command: nothing more has to be waited for."""
 
 
 class Recogniser(Protocol):
@@ -52,8 +54,5 @@ class Recogniser(Protocol):
 
     def probe(self) -> Readiness: ...
 
-    def command(self, samples: np.ndarray) -> Transcript | None:
-        """The command that was spoken, None where it was not surely one. Fast."""
-
-    def free(self, samples: np.ndarray) -> Transcript:
-        """The most likely words, whatever they are."""
+    def transcribe(self, samples: np.ndarray) -> Transcript:
+        """The words that were most likely spoken."""

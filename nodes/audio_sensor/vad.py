@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from nodes.audio_sensor.errors import PartMissing
@@ -36,6 +37,8 @@ class SileroVad:
         options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._rate = np.array(RATE, np.int64)
+        self._context = np.zeros(0, np.float32)
+        self._state = np.zeros(0, np.float32)
         self.reset()
 
     @staticmethod
@@ -76,9 +79,9 @@ def _model_file() -> Path:
     return model
 
 
-def _onnxruntime():  # noqa: ANN202 - the module itself, imported only where it is used
+def _onnxruntime() -> ModuleType:
     try:
         import onnxruntime
     except ImportError as error:
         raise PartMissing(f"onnxruntime does not load: {error}", remedy="pip install onnxruntime") from error
-    return onnxruntime
+    return onnxruntime  # type: ignore[no-any-return]

@@ -86,6 +86,7 @@ def mono(data: bytes, layout: Layout) -> np.ndarray:
     import numpy as np
 
     raw = np.frombuffer(data, _SAMPLE_TYPES[layout.encoding, layout.bits])
+    samples: np.ndarray
     if layout.encoding == FLOAT:
         samples = np.nan_to_num(raw.astype(np.float32))
     elif layout.bits == 8:
@@ -96,7 +97,8 @@ def mono(data: bytes, layout: Layout) -> np.ndarray:
         samples = wide.view("<i4")[:, 0].astype(np.float32) / 2**31
     else:
         samples = raw.astype(np.float32) / 2 ** (layout.bits - 1)
-    return np.clip(samples.reshape(-1, layout.channels).mean(axis=1, dtype=np.float32), -1, 1)
+    mixed: np.ndarray = samples.reshape(-1, layout.channels).mean(axis=1, dtype=np.float32)
+    return mixed.clip(-1, 1)
 
 
 def _walk(file: BinaryIO, size: int, path: Path) -> Layout:

@@ -53,6 +53,12 @@ def test_another_vocabulary_has_files_of_its_own(dictionary, folder, other):
     assert artefacts(other, dictionary, folder) != artefacts(VOCABULARY, dictionary, folder)
 
 
+def test_commands_are_a_tenth_of_what_is_expected():
+    texts = tuple(f"open door {'very ' * n}wide" for n in range(180))
+    sentences = Vocabulary(phrases=("stop", "wake up"), texts=texts).sentences()
+    assert (sentences.count(["stop"]), sentences.count(["wake", "up"]), len(sentences)) == (10, 10, 200)
+
+
 def test_without_commands_there_is_no_grammar(dictionary, folder):
     assert not artefacts(Vocabulary(texts=("open the door",)), dictionary, folder).grammar.exists()
 

@@ -33,13 +33,12 @@ class PaperRecogniser:
     def probe(self):
         return Readiness(True, "paper")
 
-    def command(self, samples):
-        voiced = self._voiced(samples)
-        return Transcript(f"do {voiced}", 0.9, "grammar") if voiced in self.commands else None
-
-    def free(self, samples):
+    def transcribe(self, samples):
         self.sounds.append(samples)
-        return Transcript(f"{self._voiced(samples)} frames", 0.8, "free")
+        voiced = self._voiced(samples)
+        if voiced in self.commands:
+            return Transcript(f"do {voiced}", 0.9, "grammar", command=True)
+        return Transcript(f"{voiced} frames", 0.8, "free")
 
     def _voiced(self, samples):
         return int((samples.reshape(-1, FRAME)[:, 0] > 0.5).sum())
@@ -74,7 +73,7 @@ def test_an_utterance_begins_ends_and_is_understood(listen):
 def test_a_command_is_understood_before_the_long_pause(listen):
     (_, _, understood), made, recogniser = listen(frames(20, 20, 6), commands={20})
     assert understood.transcript.accepted_by == "grammar"
-    assert (made.counts.commands, recogniser.sounds) == (1, [])
+    assert (made.counts.commands, made.counts.wasted_decodes, len(recogniser.sounds)) == (1, 0, 1)
 
 
 def test_what_was_decoded_in_a_breath_is_decoded_anew_when_more_came(listen):
