@@ -81,7 +81,8 @@ class Ear:
     async def hear(self, recording: Recording, pace: Pace) -> AsyncGenerator[Noticed]:
         """What is noticed in the recording, as it is noticed."""
         await self.open()
-        listener = self._listener()
+        # In the thread: a recording that was given up may still be in it, with the same detector.
+        listener = await self._off_loop(self._listener)
         batches = recording.batches(1 if pace is Pace.REAL else _FAST_BATCH)
         origin_ns, count = self._clock.mono_ns(), 0
         try:
