@@ -61,23 +61,25 @@ def distill(bench: Workbench, verifiers: Sequence[Verifier]) -> Outcome:
     folder, job = bench.folder, bench.job
     material, asked = folder.material(), self_asked(bench)
     own = answers(bench, "own", (*asked.lessons, *asked.development), job.student, bench.in_force, whole=True)
+    asked = sorting.corrected(asked, own, verifiers)
     judging = (*material.held_out, *asked.held_out)
     before = answers(bench, "before", judging, job.student, bench.in_force)
     awaiting = sorting.awaiting(material, asked)
     told = answers(bench, "told", (*awaiting, *judging), job.teacher, whole=True)
     lessons, refuted = sorting.answered((*material.lessons, *asked.lessons), own | told, verifiers)
     development, _ = sorting.answered((*material.development, *asked.development), own | told, verifiers)
-    taught = sorting.taught_strata(lessons)
+    taught = sorting.taught(lessons, material)
     trained, trials = Trained(), []
     if taught:
         trained = study(bench, lessons, development)
         after = answers(bench, "after", judging, job.student, folder.candidate)
-        trials = sorting.trials(judging, taught=taught, teacher=told, before=before, after=after, verifiers=verifiers)
+        strata = frozenset(lesson.stratum for lesson in taught)
+        trials = sorting.trials(judging, taught=strata, teacher=told, before=before, after=after, verifiers=verifiers)
     outcome = Outcome(
         trials=trials,
         base_version=bench.base_version,
-        taught=sum(lesson.source == "teacher" for lesson in lessons),
-        rehearsed=sum(lesson.source == "self" for lesson in lessons),
+        taught=len(taught),
+        rehearsed=len(lessons) - len(taught),
         refuted=refuted,
         too_long=trained.too_long,
         distribution=trained.distribution,

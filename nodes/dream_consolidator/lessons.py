@@ -50,6 +50,19 @@ def sort_self_asked(texts: Iterable[str], held_out: Iterable[Question], random: 
     )
 
 
+def corrected(asked: SelfAsked, own: Mapping[str, str], verifiers: Sequence[Verifier]) -> SelfAsked:
+    """The self-asked questions, those for the teacher to answer that a verifier knows the student to answer wrong."""
+
+    def correct(lesson: Lesson) -> Lesson:
+        verdict = judge(verifiers, lesson.messages, own.get(lesson.ident, ""))
+        wrong = verdict is not None and verdict[1].score < RIGHT
+        return msgspec.structs.replace(lesson, source="teacher") if wrong else lesson
+
+    return msgspec.structs.replace(
+        asked, lessons=tuple(map(correct, asked.lessons)), development=tuple(map(correct, asked.development))
+    )
+
+
 def answered(
     lessons: Iterable[Lesson], answers: Mapping[str, str], verifiers: Sequence[Verifier]
 ) -> tuple[list[Lesson], int]:
@@ -103,8 +116,10 @@ def trials(
     return found
 
 
-def taught_strata(lessons: Iterable[Lesson]) -> frozenset[str]:
-    return frozenset(lesson.stratum for lesson in lessons if lesson.source == "teacher")
+def taught(lessons: Iterable[Lesson], material: Material) -> list[Lesson]:
+    """The lessons the dream is for: of the store, and the teacher's. All others rehearse."""
+    idents = {lesson.ident for lesson in material.lessons}
+    return [lesson for lesson in lessons if lesson.source == "teacher" and lesson.ident in idents]
 
 
 def awaiting(material: Material, asked: SelfAsked) -> list[Lesson]:

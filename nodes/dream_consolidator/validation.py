@@ -1,7 +1,7 @@
 """Whether a lesson helped: answers before and after on questions that were never trained on → a ruling with reasons.
 
 What was taught must have got better beyond chance: exact one-sided McNemar test (McNemar 1947; the binomial form) over
-the target questions. And no single stratum, taught or not, may have got worse than the margin: an average hides a
+the target questions. And no single stratum, taught or not, may have lost more than the margin: an average hides a
 skill that was lost. A stratum is the skill that a verifier recognised, else where the example came from.
 """
 
@@ -20,7 +20,7 @@ from runtime.verifiers import Verifier, judge
 
 AGREEMENT = "agreement with the teacher"
 REST = "others"
-"""The strata with too few questions, taken together."""
+"""The strata with too few questions to be named, taken together."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,24 +94,31 @@ def mcnemar(gained: int, lost: int) -> float:
     return sum(math.comb(changed, count) for count in range(gained, changed + 1)) / (1 << changed)
 
 
-def tolerated(questions: int, margin: float) -> int:
-    """Net losses that are no objection: up to the margin, and always one, which proves nothing in either direction."""
-    return max(1, math.floor(margin * questions + 1e-9))
+def got_worse(trials: Sequence[Trial], settings: Judge) -> bool:
+    """Whether they lost more than the margin.
+
+    Where the margin is less than one question, the rate says too little: then, whether they got worse beyond chance.
+    """
+    gained, lost = _changes(trials)
+    allowed = settings.margin * len(trials)
+    if allowed >= 1:
+        return lost - gained > allowed + 1e-9
+    return mcnemar(lost, gained) < settings.alpha
 
 
 def _objections(trials: Sequence[Trial], strata: dict[str, list[Trial]], settings: Judge) -> list[str]:
-    """Every stratum that lost more than the margin.
+    """Every stratum that got worse; and the small ones, and those that were not taught, taken together.
 
-    The strata that were not taught are looked at as a whole too, so that one loss in each of many is not overlooked.
+    So neither a skill that is lost is hidden by an average, nor one loss in each of many overlooked.
     """
+    small = [trial for members in strata.values() if settings.margin * len(members) < 1 for trial in members]
     untaught = [trial for trial in trials if not trial.target]
-    groups = [*sorted(strata.items()), *([("all that was not taught", untaught)] if untaught else [])]
-    found = []
-    for name, members in groups:
-        gained, lost = _changes(members)
-        if lost - gained > tolerated(len(members), settings.margin):
-            found.append(f"{name} got worse, {_rate(members, 'before')} → {_rate(members, 'after')} of {len(members)}")
-    return found
+    groups = [*sorted(strata.items()), ("the small strata together", small), ("all that was not taught", untaught)]
+    return [
+        f"{name} got worse, {_rate(members, 'before')} → {_rate(members, 'after')} of {len(members)}"
+        for name, members in groups
+        if got_worse(members, settings)
+    ]
 
 
 def _strata(trials: Iterable[Trial], few: int) -> dict[str, list[Trial]]:

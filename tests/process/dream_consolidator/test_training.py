@@ -118,11 +118,11 @@ def test_it_stops_early_when_looks_bring_no_progress_and_keeps_the_best(
         assert torch.equal(kept, best)
 
 
-def test_the_rate_falls_with_size_and_a_given_one_is_taken() -> None:
+def test_the_rate_falls_with_width_and_a_given_one_is_taken() -> None:
     full = train_settings(method="full")
-    assert peak_rate(494_000_000, full) == pytest.approx(2e-5)
-    assert peak_rate(30_000, full) == pytest.approx(2e-5 * (494e6 / 3e4) ** 0.5)
-    assert peak_rate(494_000_000, train_settings(method="lora")) == pytest.approx(2e-4)
+    assert peak_rate(896, full) == pytest.approx(1e-5)
+    assert peak_rate(56, full) == pytest.approx(1.6e-4)
+    assert peak_rate(896, train_settings(method="lora")) == pytest.approx(2e-4)
     assert peak_rate(1, train_settings(rate=0.5)) == 0.5
 
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from random import Random
 
-from nodes.dream_consolidator.lessons import answered, awaiting, sort_self_asked, taught_strata, trials
+import msgspec
+
+from nodes.dream_consolidator.lessons import answered, awaiting, corrected, sort_self_asked, taught, trials
 from nodes.dream_consolidator.selection import Lesson, Material, Question
 from protocol.messages.model import ChatMessage
 from tests.process.dream_consolidator.tiny import TinyVerifier
@@ -69,8 +71,19 @@ def test_both_answers_are_judged_alike_and_named_by_skill() -> None:
     ]
 
 
-def test_only_the_teachers_lessons_count_as_taught_and_only_open_ones_wait_for_it() -> None:
-    mine, open_, told = lesson("a", source="self", stratum="s"), lesson("b"), lesson("c", answer="x", stratum="t")
-    assert taught_strata([mine, open_, told]) == {"novel/1", "t"}
+def test_a_self_asked_question_answered_wrong_goes_to_the_teacher() -> None:
+    asked_ = sort_self_asked(["swap ash bay", "swap ash cod", "how are you"], [], Random(1))
+    every = (*asked_.lessons, *asked_.development, *asked_.held_out)
+    whole = msgspec.structs.replace(
+        asked_, lessons=tuple(lesson(each.messages[0].content, source="self") for each in every), development=()
+    )
+    own = {"swap ash bay": "bay ash", "swap ash cod": "ash cod", "how are you": "fine"}
+    sources = {each.ident: each.source for each in corrected(whole, own, VERIFIERS).lessons}
+    assert sources == {"swap ash bay": "self", "swap ash cod": "teacher", "how are you": "self"}
+
+
+def test_only_the_teachers_lessons_of_the_store_count_as_taught_and_only_open_ones_wait_for_it() -> None:
+    mine, open_, told = lesson("a", source="self"), lesson("b"), lesson("c", answer="x")
     material = Material(lessons=(mine, told), development=(open_,), held_out=())
+    assert taught([mine, told, lesson("self-asked/1")], material) == [told]
     assert awaiting(material, sort_self_asked(["q"], [], Random(1))) == [open_]
