@@ -10,13 +10,14 @@ import os
 import socket
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
 from protocol.errors import NotPermitted, SealError
 from protocol.lct import Attestation, Lct, Subject, lct_id, statement_bytes
 from runtime.clock import Clock
+from runtime.paths import sync_directory
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
 KEY_FILE = "host.key"
 
 
+_SECRET_BYTES = 32
+_Secret = Annotated[bytes, msgspec.Meta(min_length=_SECRET_BYTES, max_length=_SECRET_BYTES)]
+
+
 class _KeyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    version: int
+    version: Literal[1]
     host: str
     created_ns: int
-    signing: bytes
-    sealing: bytes
+    signing: _Secret
+    sealing: _Secret
 
 
 class HostIdentity:
@@ -99,8 +104,8 @@ def _make_key_file(path: Path, clock: Clock) -> None:
         version=1,
         host=host_name(),
         created_ns=clock.wall_ns(),
-        signing=os.urandom(32),
-        sealing=os.urandom(32),
+        signing=os.urandom(_SECRET_BYTES),
+        sealing=os.urandom(_SECRET_BYTES),
     )
     beside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -110,6 +115,7 @@ def _make_key_file(path: Path, clock: Clock) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.link(beside, path)
+        sync_directory(path.parent)
     except FileExistsError:
         return
     finally:

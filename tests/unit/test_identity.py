@@ -1,3 +1,4 @@
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -45,6 +46,15 @@ def test_a_damaged_key_file_is_named_and_left_alone(tmp_path):
     with pytest.raises(SealError, match="backup"):
         HostIdentity.load(tmp_path)
     assert (tmp_path / KEY_FILE).read_bytes() == b"{"
+
+
+@pytest.mark.parametrize("change", [{"sealing": ""}, {"signing": "c2hvcnQ="}, {"version": 2}])
+def test_a_key_file_with_secrets_of_another_size_or_version_is_refused(tmp_path, change):
+    HostIdentity.load(tmp_path)
+    file = tmp_path / KEY_FILE
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    with pytest.raises(SealError, match="not a key file"):
+        HostIdentity.load(tmp_path)
 
 
 def test_sealed_data_opens_in_its_place_alone(tmp_path):
