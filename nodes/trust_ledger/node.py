@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -140,6 +141,10 @@ class TrustLedger(Node):
 def _refuse_senseless(outcome: Outcome) -> None:
     if not 0.0 <= outcome.score <= 1.0:
         raise BadRequest(f"a score lies between 0 and 1, not at {outcome.score}", place="trust/record: score")
+    for field in ("confidence", "seconds", "cpu_s", "atp"):
+        value = getattr(outcome, field)
+        if not (math.isfinite(value) and value >= 0.0):
+            raise BadRequest(f"{field} is a number from 0 on, not {value}", place=f"trust/record: {field}")
     for field in ("exchange", "level", "context"):
         if not getattr(outcome, field):
             raise BadRequest(f"{field} is empty", place=f"trust/record: {field}")

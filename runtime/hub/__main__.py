@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 
-from protocol.errors import AlreadyRunning
+from protocol.errors import SageError
+from runtime.console import exit_code
 from runtime.hub.hub import Hub
 from runtime.identity import host_name
 from runtime.lock import Lock
@@ -14,7 +16,6 @@ from runtime.logs import configure
 from runtime.notify import Notifier
 from runtime.paths import run_dir
 
-EXIT_ALREADY_RUNNING = 3
 _BEAT_S = 1.0
 
 
@@ -50,9 +51,9 @@ async def serve() -> None:
 def main() -> int:
     try:
         asyncio.run(serve())
-    except AlreadyRunning as error:
-        print(f"hub: {error}", flush=True)
-        return EXIT_ALREADY_RUNNING
+    except SageError as error:
+        print(f"hub: {error}", file=sys.stderr, flush=True)
+        return exit_code(error)
     return 0
 
 

@@ -184,7 +184,11 @@ class Hub:
         self.counts["answers"] += 1
         if kind != frames.PART:
             self.calls.close(ident)
-        self._send([route.caller, kind, ident, payload])
+        if not self._send([route.caller, kind, ident, payload]) and kind == frames.PART:
+            # A stream with a hole is worth nothing: better that its caller runs into the deadline than reads past it.
+            self.counts["calls cut"] += 1
+            self.calls.close(ident)
+            self._send([route.callee, frames.CANCEL, ident, b""])
 
     def _steer(self, sender: bytes, kind: bytes, ident: bytes, payload: bytes) -> None:
         own = self._own_calls.get(ident) == sender

@@ -104,6 +104,7 @@ NOT_OUTCOMES = {
     "frames",
     "calls failed",
     "calls expired",
+    "calls cut",
     "unsent: peer gone",
     "unsent: queue full",
     "brought up to date",

@@ -139,8 +139,8 @@ async def test_a_program_with_nothing_but_pyzmq_and_msgpack_hears_and_calls(syst
 
 async def test_a_second_hub_says_who_holds_the_run_directory(system):
     ran = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "runtime.hub", env=system.environment("hub"), cwd=ROOT, stdout=subprocess.PIPE
+        sys.executable, "-m", "runtime.hub", env=system.environment("hub"), cwd=ROOT, stderr=subprocess.PIPE
     )
-    output, _ = await ran.communicate()
+    _, output = await ran.communicate()
     assert ran.returncode == 3
     assert str(system.processes["hub"].pid) in output.decode()

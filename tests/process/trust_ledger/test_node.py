@@ -45,7 +45,14 @@ async def test_outcomes_are_recorded_once_and_make_the_table(system):
     assert row.evidence == pytest.approx(20, rel=0.05)
     assert row.low < row.mean < row.high
     assert (await ask(system, VerifyRequest())).ok
-    for senseless in (outcome(1, score=1.5), outcome(1, level=""), outcome(1, context="")):
+    for senseless in (
+        outcome(1, score=1.5),
+        outcome(1, level=""),
+        outcome(1, context=""),
+        outcome(1, atp=float("nan")),
+        outcome(1, seconds=float("inf")),
+        outcome(1, cpu_s=-1.0),
+    ):
         with pytest.raises(BadRequest):
             await ask(system, senseless)
 
