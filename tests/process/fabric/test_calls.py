@@ -1,5 +1,6 @@
 import asyncio
 import signal
+import sys
 
 import pytest
 
@@ -145,7 +146,7 @@ async def test_a_node_ends_in_order_and_a_fatal_error_ends_it_with_its_reason(sy
 async def test_a_second_node_of_the_same_name_is_refused(system):
     await system.node(ECHO, "echo")
     first = system.processes["echo"]
-    await system.process("echo", "python", "-m", ECHO)
+    await system.process("echo", sys.executable, "-m", ECHO)
 
     async def refused():
         return "is registered under this name and alive" in system.log("echo")
@@ -159,7 +160,7 @@ async def test_a_second_node_of_the_same_name_is_refused(system):
 
 
 async def test_wrong_parameters_are_refused_with_what_would_be_right(system):
-    await system.process("echo", "python", "-m", ECHO, params={"degres": 3})
+    await system.process("echo", sys.executable, "-m", ECHO, params={"degres": 3})
     assert await system.processes["echo"].wait() == 2
     assert "degres" in system.log("echo")
     assert "it takes: degrees, hears" in system.log("echo")
