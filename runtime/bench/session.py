@@ -41,6 +41,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Markdown for the report: what was done and what it means."""
     packages: tuple[str, ...] = ()
     """Packages whose versions belong in the record."""
+    environment: dict[str, Any] = {}
+    """What else a figure depends on, such as the version of the weights."""
 
 
 class Progress:
@@ -122,6 +124,7 @@ class Session:
         self._end_progress()
         where = environment(quick=self.quick, seed=self.seed, packages=outcome.packages)
         where["load_before"] = self._environment["load_before"]
+        where |= outcome.environment
         record = Record(name=self.name, environment=where, figures=outcome.figures, goals=outcome.goals)
         shown = report(record, text=outcome.text)
         self.file("report.md", shown.encode())

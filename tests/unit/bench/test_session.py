@@ -29,7 +29,9 @@ def found(session, own):
         progress.advance(1, f"step {step}")
     session.file("plot.svg", b"<svg/>")
     goals = [at_most("fast", "fast enough", target=1.0, measured=2.0)]
-    return Outcome(figures={"own": own, "seed": session.seed}, goals=goals, packages=("msgspec",))
+    return Outcome(
+        figures={"own": own, "seed": session.seed}, goals=goals, packages=("msgspec",), environment={"weights": "f00"}
+    )
 
 
 def test_json_ends_in_the_record_after_rows_of_progress():
@@ -42,6 +44,7 @@ def test_json_ends_in_the_record_after_rows_of_progress():
     assert last["name"] == "thing"
     assert last["figures"] == {"own": 5, "seed": 7}
     assert last["environment"]["versions"]["msgspec"]
+    assert last["environment"]["weights"] == "f00"
     assert last["goals"] == [
         {"id": "fast", "statement": "fast enough", "target": 1.0, "measured": 2.0, "met": False},
     ]
