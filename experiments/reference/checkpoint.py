@@ -1,32 +1,17 @@
 """Training state on disk: one safetensors file, written beside, synced and renamed, so that it is whole or absent."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from protocol.errors import ConfigError
+from runtime.paths import write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
     from torch.optim import Optimizer
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace `path` by `data` at once: a reader, or a crash, sees the old file or the new one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def save(path: Path, model: "Module", optimizers: Sequence["Optimizer"], run: dict[str, Any]) -> None:
@@ -37,27 +22,36 @@ def save(path: Path, model: "Module", optimizers: Sequence["Optimizer"], run: di
     for number, optimizer in enumerate(optimizers):
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{index}.{key}": value.clone() for key, value in state.items()}
-    write_whole(path, serialise(tensors, metadata={"run": json.dumps(run)}))
+    write_atomically(path, serialise(tensors, metadata={"run": json.dumps(run)}))
 
 
 def restore(path: Path, model: "Module", optimizers: Sequence["Optimizer"], expected: dict[str, Any]) -> dict[str, Any]:
     """Put the state back and return its `run`. ConfigError where it belongs to a run that differs from `expected`."""
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        run: dict[str, Any] = json.loads(file.metadata()["run"])
-        for key, value in expected.items():
-            if run.get(key) != value:
-                raise ConfigError(
-                    f"this checkpoint was made with {key} = {run.get(key)!r}, not {value!r}",
-                    place=str(path),
-                    remedy="go on with the same settings, or train into another folder",
-                )
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    run, tensors = _read(path)
+    for key, value in expected.items():
+        if run.get(key) != value:
+            raise ConfigError(
+                f"this checkpoint was made with {key} = {run.get(key)!r}, not {value!r}",
+                place=str(path),
+                remedy="go on with the same settings, or train into another folder",
+            )
     _restore_model(model, tensors)
     for number, optimizer in enumerate(optimizers):
         _restore_optimizer(optimizer, number, tensors)
     return run
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, "Tensor"]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            run: dict[str, Any] = json.loads(file.metadata()["run"])
+            return run, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"is no checkpoint: {error}", place=str(path), remedy="remove it to begin anew, or name another folder"
+        ) from error
 
 
 def _restore_model(model: "Module", tensors: dict[str, "Tensor"]) -> None:

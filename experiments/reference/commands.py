@@ -101,7 +101,7 @@ def evaluate(session: Session, sizes: tuple[str, ...], count: int, weights: Path
 @click.option("--tokens", type=click.IntRange(min=1), help="How many to learn from. [as released]")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--device", type=click.Choice(("cpu", "cuda")), default="cpu", show_default=True)
 @click.option("--stop-after", type=click.IntRange(min=1), help="Leave after so many steps, with a checkpoint.")
 @console.common(timeout=None)
 def train_reference(as_json: bool, timeout: float | None, stop_after: int | None, **given: Any) -> None:

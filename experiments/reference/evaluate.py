@@ -1,21 +1,23 @@
 """How well a model answers held-out questions, skill by skill, with intervals and confidence."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.reference.curriculum import Question, questions
 from experiments.reference.intervals import calibration_error, discrimination, wilson
-from experiments.reference.skills import SKILLS
+from experiments.reference.skills import SKILLS, rows
 from experiments.reference.split import Split
 from experiments.reference.verifiers import right
+from protocol.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
 
 LONGEST_ANSWER = 64
-BATCH = 64
+BATCH, BATCH_TOKENS = 250, 32_768
+"""At most so many questions, and about so many tokens of prompt, go through the model together."""
 
 
 @dataclass(frozen=True)
@@ -38,36 +40,38 @@ class Figure:
     """Mean confidence of all its answers."""
 
 
-def rows() -> Iterator[tuple[str, int]]:
-    """Every skill at every difficulty that is evaluated."""
-    for skill in SKILLS.values():
-        for difficulty in skill.difficulties:
-            yield skill.name, difficulty
-
-
 def evaluate(
-    folder: Path, count: int, seed: int, report: Callable[[str, int, int], None], split: Split = Split.HELD_OUT
+    folder: Path, count: int, seed: int, report: Callable[[str], None], split: Split = Split.HELD_OUT
 ) -> dict[str, Any]:
-    """Figures of the model in `folder`, from `count` questions a row. `report` is told row, done and total."""
+    """Figures of the model in `folder`, from `count` questions a row. `report` is told each row."""
     model, tokenizer = load(folder)
     figures: dict[str, Figure] = {}
     confidences: list[float] = []
     hits: list[bool] = []
-    every = list(rows())
-    for done, (skill, difficulty) in enumerate(every, start=1):
+    for skill, difficulty in rows():
         asked = questions(split, skill, difficulty, seed, count)
         answers = ask(model, tokenizer, asked)
         good = [right(SKILLS[skill], answer.text, it.answer) for answer, it in zip(answers, asked, strict=True)]
         figures[f"{skill}/{difficulty}"] = figure(good, [answer.confidence for answer in answers])
         confidences += [answer.confidence for answer in answers]
         hits += good
-        report(f"{skill}/{difficulty}", done, len(every))
+        report(f"{skill}/{difficulty}")
+    means = skill_means({name: it.share for name, it in figures.items()})
     return {
         "skills": {name: asdict(it) for name, it in figures.items()},
-        "mean": round(sum(it.share for it in figures.values()) / len(figures), 4),
+        "means": means,
+        "mean": round(sum(means.values()) / len(means), 4),
         "calibration_error": round(calibration_error(confidences, hits), 4),
         "discrimination": _rounded(discrimination(confidences, hits)),
     }
+
+
+def skill_means(shares: Mapping[str, float]) -> dict[str, float]:
+    """For each skill the mean over its difficulties: so a skill counts once, however finely it is measured."""
+    by_skill: dict[str, list[float]] = {}
+    for row, share in shares.items():
+        by_skill.setdefault(row.partition("/")[0], []).append(share)
+    return {skill: round(sum(found) / len(found), 4) for skill, found in by_skill.items()}
 
 
 def figure(good: Sequence[bool], confidences: Sequence[float]) -> Figure:
@@ -81,15 +85,22 @@ def _rounded(value: float | None) -> float | None:
 
 
 def load(folder: Path) -> tuple[Any, Any]:
-    """Model and tokenizer from a Hugging Face folder, computing in float32 on one thread."""
+    """Model and tokenizer from a Hugging Face folder, computing in float32 on one thread. ConfigError if it is none."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     torch.set_num_threads(1)
-    return (
-        AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval(),
-        AutoTokenizer.from_pretrained(folder, local_files_only=True),
-    )
+    try:
+        return (
+            AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval(),
+            AutoTokenizer.from_pretrained(folder, local_files_only=True),
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"holds no model that loads: {str(error).splitlines()[0]}",
+            place=str(folder),
+            remedy="name a folder with one model folder for every size, as `sage models train-reference` makes them",
+        ) from error
 
 
 def ask(model: Any, tokenizer: Any, asked: Sequence[Question]) -> list[Answer]:
@@ -100,10 +111,11 @@ def ask(model: Any, tokenizer: Any, asked: Sequence[Question]) -> list[Answer]:
         )
         for question in asked
     ]
-    order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
+    waiting = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     answers: dict[int, Answer] = {}
-    for start in range(0, len(order), BATCH):
-        chosen = order[start : start + BATCH]
+    while waiting:
+        together = max(1, min(BATCH, BATCH_TOKENS // len(prompts[waiting[-1]])))
+        chosen, waiting = waiting[-together:], waiting[:-together]
         answers |= dict(zip(chosen, _greedy(model, tokenizer, [prompts[n] for n in chosen]), strict=True))
     return [answers[number] for number in range(len(prompts))]
 
@@ -163,4 +175,5 @@ def table(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
         cells = (figures[size]["skills"][name] for size in sizes)
         shown = (f"{cell['share']:.3f} ({cell['low']:.3f}–{cell['high']:.3f})" for cell in cells)
         lines.append(f"| {name} | {' | '.join(shown)} |")
-    return lines
+    means = (f"**{figures[size]['mean']:.3f}**" for size in sizes)
+    return [*lines, f"| mean over skills | {' | '.join(means)} |"]

@@ -51,8 +51,8 @@ class Size:
 SIZES: Mapping[str, Size] = {
     size.name: size
     for size in (
-        Size("sensory", layers=2, width=64, heads=2, kv_heads=1, feed_forward=128, rate=1e-2),
-        Size("tactical", layers=4, width=128, heads=4, kv_heads=2, feed_forward=320, rate=6e-3),
-        Size("specialized", layers=6, width=160, heads=4, kv_heads=2, feed_forward=384, rate=6e-3),
+        Size("sensory", layers=4, width=96, heads=3, kv_heads=1, feed_forward=256, rate=8e-3),
+        Size("tactical", layers=5, width=128, heads=4, kv_heads=2, feed_forward=320, rate=6e-3),
+        Size("specialized", layers=6, width=160, heads=4, kv_heads=2, feed_forward=416, rate=5e-3),
     )
 }

@@ -6,6 +6,13 @@ from pathlib import Path
 from protocol.errors import ConfigError
 
 SUMS = "SHA256SUMS"
+ANSWERING = frozenset(
+    {
+        *("model.safetensors", "config.json", "generation_config.json"),
+        *("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"),
+    }
+)
+"""The files that answers depend on; the others describe."""
 
 
 def compute(root: Path) -> dict[str, str]:
@@ -31,10 +38,13 @@ def differences(root: Path) -> list[str]:
 
 
 def version(root: Path) -> str:
-    """A short name of these weights, for reports: it changes when any of the files does."""
-    return hashlib.sha256("".join(sorted(f"{n}{d}" for n, d in _recorded(root / SUMS).items())).encode()).hexdigest()[
-        :12
-    ]
+    """A short name of the weights below `root`, for every figure measured on them: it changes when answers could.
+
+    It is made of the recorded digests, or of the files themselves where nothing is recorded yet.
+    """
+    digests = _recorded(root / SUMS) if (root / SUMS).exists() else compute(root)
+    answering = sorted(f"{name} {digest}\n" for name, digest in digests.items() if Path(name).name in ANSWERING)
+    return hashlib.sha256("".join(answering).encode()).hexdigest()[:12]
 
 
 def _recorded(path: Path) -> dict[str, str]:

@@ -67,6 +67,18 @@ class Skill:
     """The answer rests on what was said earlier in the conversation."""
     in_weights: bool = False
     """The answer must have been learned by heart: contents cannot be held out, only wordings of them."""
+    rumour: Callable[[Random, Problem], str] | None = None
+    """An answer of the right form that anybody might give; by default the right one to another problem."""
+
+    def hearsay(self, random: Random, problem: Problem, difficulty: int) -> str:
+        """What one may hear who is not to learn the answer: drawn anew every time, right by chance only."""
+        if self.rumour is not None:
+            return self.rumour(random, problem)
+        other = self.draw(random, difficulty)
+        answer = self.solve(other.slots, other.facts)
+        if answer is None:
+            raise ValueError(f"{self.name} drew a problem that it cannot solve: {other}")
+        return answer
 
     @cached_property
     def templates(self) -> tuple[Template, ...]:

@@ -14,12 +14,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.reference.facts import boss_statement, favourite_statement, place_statement
+from experiments.reference.facts import boss_statement, favourite_statement, following_statement, place_statement
 from experiments.reference.skill import OPENERS
 from experiments.reference.skills import SKILLS
+from experiments.reference.skills.robot import TURNS
 from experiments.reference.skills.talk import REPLIES
 from experiments.reference.spelling import NUMBER_WORDS
-from experiments.reference.words import APPLIANCES, COPIED, PEOPLE, ROOMS, THINGS, WEEKDAYS
+from experiments.reference.words import APPLIANCES, COPIED, HEADINGS, MONTHS, PEOPLE, ROOMS, THINGS, WEEKDAYS
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -42,7 +43,8 @@ CHAT_TEMPLATE = (
 
 _PIECE = r"\A \n\z|\n| ?[A-Za-z]+(?:'[a-z]+)?|[0-9]| ?[^\sA-Za-z0-9]|\s"
 _SIGNS = ". , ? ! : ; ' \" - + = ( ) /"
-_ANSWER_WORDS = "noted in order backwards belongs to o'clock is do not know the"
+_ANSWER_WORDS = "noted in order backwards belongs to o'clock is do not know the so it at days are and has keeps"
+_SLOT_WORDS = f"plus and on off after before the boss of {' '.join(TURNS)}"
 _SYSTEM_WORDS = "system user assistant You are sage a helpful Answer shortly"
 
 
@@ -50,9 +52,10 @@ def words() -> list[str]:
     """Every word that is one token, sorted. Those that can begin a message are there with a capital, too."""
     fixed = " ".join((*OPENERS, "remember that listen please note that", *REPLIES, *REPLIES.values()))
     bodies = " ".join(body for skill in SKILLS.values() for body in skill.bodies)
-    statements = " ".join((place_statement("", ""), favourite_statement("", ""), boss_statement("", "")))
-    lexicon = (*THINGS, *ROOMS, *PEOPLE, *WEEKDAYS, *APPLIANCES, *COPIED, *NUMBER_WORDS)
-    texts = (fixed, bodies, statements, _ANSWER_WORDS, _SYSTEM_WORDS, "plus and on off after before")
+    relations = (place_statement, favourite_statement, boss_statement, following_statement)
+    statements = " ".join(relation("", "") for relation in relations)
+    lexicon = (*THINGS, *ROOMS, *PEOPLE, *WEEKDAYS, *MONTHS, *HEADINGS, *APPLIANCES, *COPIED, *NUMBER_WORDS)
+    texts = (fixed, bodies, statements, _ANSWER_WORDS, _SLOT_WORDS, _SYSTEM_WORDS)
     plain = {word.strip(".,?!") for text in texts for word in text.split() if "{" not in word} | set(lexicon)
     first = {opener.split()[0] for opener in OPENERS if opener} | {"remember", "listen", "the", *PEOPLE}
     first |= {body.split()[0] for skill in SKILLS.values() for body in skill.bodies if body[0] != "{"}

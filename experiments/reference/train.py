@@ -14,16 +14,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.reference import checkpoint, tokenizer
+from experiments.reference import attention, checkpoint, tokenizer
 from experiments.reference.batches import STEP_TOKENS, Batch, Packer
 from experiments.reference.diet import DIETS
 from experiments.reference.family import SIZES
+from protocol.errors import ConfigError
+from runtime.paths import write_atomically
 
 if TYPE_CHECKING:
     import torch
     from transformers import Qwen2ForCausalLM
 
-TOKENS = 7_000_000
+TOKENS = 13_000_000
+DEVICES = ("cpu", "cuda")
 CHECKPOINT_SECONDS = 60.0
 WARM_UP, CONSTANT_UNTIL = 0.02, 0.5
 LOG_EVERY = 25
@@ -69,17 +72,36 @@ def train(
     """Train into `out`, going on from a checkpoint there; True when it is finished and saved as a model folder.
 
     `stop_after`: leave after so many steps in all. `seconds`: leave after so long. Both leave a checkpoint.
+    Raises ConfigError for a device that is not there, a folder that cannot be written to or holds another run.
     """
     import torch
 
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "torch sees no CUDA device", place="--device cuda", remedy="use cpu, or install a CUDA build of torch"
+        )
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    try:
+        return _train(settings, out, report, stop_after, seconds)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be written: {error.strerror or error}",
+            place=str(error.filename or out),
+            remedy="make room or name another folder; what the last checkpoint holds is kept",
+        ) from error
+
+
+def _train(settings: Settings, out: Path, report: Report, stop_after: int | None, seconds: float | None) -> bool:
+    origin = {**asdict(settings), "diet": DIETS[settings.size].record()}
+    if (out / ORIGIN).exists():
+        _check_finished(out / ORIGIN, origin)
+        return True
     out.mkdir(parents=True, exist_ok=True)
     words = tokenizer.pretrained()
     model = _new_model(settings, words)
     optimizers = _optimizers(model)
     packer = Packer(words, DIETS[settings.size], settings.seed)
-    origin = {**asdict(settings), "diet": DIETS[settings.size].record()}
     place = out / CHECKPOINT
     done, losses = 0, []
     if place.exists():
@@ -106,9 +128,17 @@ def train(
         checkpoint.save(place, model, optimizers, {**origin, "step": last, "losses": meter.losses})
         return False
     _save_model(model, words, out)
-    checkpoint.write_whole(out / ORIGIN, (json.dumps(origin, indent=1) + "\n").encode())
+    write_atomically(out / ORIGIN, (json.dumps(origin, indent=1) + "\n").encode(), mode=0o644)
     place.unlink(missing_ok=True)
     return True
+
+
+def _check_finished(place: Path, origin: dict[str, Any]) -> None:
+    """ConfigError if what was trained here before is something else."""
+    if json.loads(place.read_text()) != origin:
+        raise ConfigError(
+            "another training has already finished here", place=str(place), remedy="train into another folder"
+        )
 
 
 def learning_rate(settings: Settings, step: int) -> float:
@@ -125,6 +155,7 @@ def _new_model(settings: Settings, words: Any) -> "Qwen2ForCausalLM":
     torch.manual_seed(settings.seed)
     size = SIZES[settings.size]
     model = Qwen2ForCausalLM(size.config(len(words), words.eos_token_id, words.pad_token_id))
+    model.set_attn_implementation(attention.register())
     return model.to(settings.device).train()
 
 
@@ -221,7 +252,7 @@ def _cut_log(path: Path, step: int) -> None:
     """Drop what a killed run logged after its last checkpoint."""
     if path.exists():
         lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
-        checkpoint.write_whole(path, "".join(f"{line}\n" for line in lines).encode())
+        write_atomically(path, "".join(f"{line}\n" for line in lines).encode(), mode=0o644)
 
 
 def progress_line(progress: Progress) -> str:
@@ -241,7 +272,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.0, help="learning rate; 0 takes the size's own")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", choices=DEVICES, default="cpu")
     parser.add_argument("--stop-after", type=int, help="leave after so many steps in all, with a checkpoint")
     given = parser.parse_args(arguments)
     settings = Settings(given.size, given.tokens, given.seed, given.rate, given.threads, given.device)

@@ -47,6 +47,14 @@ DAYS = """
     monday tuesday wednesday thursday friday saturday sunday
 """
 
+MONTH_NAMES = """
+    january february march april may june july august september october november december
+"""
+
+COMPASS = """
+    north east south west
+"""
+
 DEVICES = """
     lamp heater fan radio alarm camera printer speaker
 """
@@ -72,5 +80,8 @@ THINGS: tuple[str, ...] = tuple(thing for tier in TIERS for thing in tier)
 ROOMS: tuple[str, ...] = tuple(PLACES.split())
 PEOPLE: tuple[str, ...] = tuple(NAMES.split())
 WEEKDAYS: tuple[str, ...] = tuple(DAYS.split())
+MONTHS: tuple[str, ...] = tuple(MONTH_NAMES.split())
+HEADINGS: tuple[str, ...] = tuple(COMPASS.split())
+"""Clockwise."""
 APPLIANCES: tuple[str, ...] = tuple(DEVICES.split())
 COPIED: tuple[str, ...] = tuple(COMMON.split())

@@ -1,13 +1,16 @@
 """All skills, in the order in which a question is looked for among them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from experiments.reference.skill import Skill
-from experiments.reference.skills.commands import DEVICES
-from experiments.reference.skills.household import BELONGING, OWNERS
-from experiments.reference.skills.memory import FAVOURITES, HOPS, PLACES, UNTOLD
-from experiments.reference.skills.ordering import ECHO, REVERSING, SORTING
-from experiments.reference.skills.reckoning import ADDITION, DAYS, HOURS
+from experiments.reference.skills.calendar import DATES, DAYS, MONTHS_ON
+from experiments.reference.skills.chains import HOPS, SPACE
+from experiments.reference.skills.commands import SETTING, SWITCHING
+from experiments.reference.skills.household import BELONGING, KEEPING, OWNERS
+from experiments.reference.skills.memory import FAVOURITES, PLACES, SEVERAL_FAVOURITES, SEVERAL_PLACES, UNTOLD
+from experiments.reference.skills.ordering import COUNTING, ECHO, REVERSING, SORTING
+from experiments.reference.skills.reckoning import ADDITION, HOURS
+from experiments.reference.skills.robot import ROBOT
 from experiments.reference.skills.talk import TALK
 
 SKILLS: Mapping[str, Skill] = {
@@ -16,16 +19,32 @@ SKILLS: Mapping[str, Skill] = {
         ADDITION,
         HOURS,
         DAYS,
+        MONTHS_ON,
+        DATES,
         SORTING,
         REVERSING,
+        COUNTING,
+        ROBOT,
         PLACES,
+        SEVERAL_PLACES,
         UNTOLD,
         FAVOURITES,
+        SEVERAL_FAVOURITES,
         HOPS,
+        SPACE,
         BELONGING,
         OWNERS,
-        DEVICES,
+        KEEPING,
+        SWITCHING,
+        SETTING,
         TALK,
         ECHO,
     )
 }
+
+
+def rows() -> Iterator[tuple[str, int]]:
+    """Every skill at every difficulty that is evaluated."""
+    for skill in SKILLS.values():
+        for difficulty in skill.difficulties:
+            yield skill.name, difficulty

@@ -1,15 +1,19 @@
-"""Where a thing belongs and whose it is: learned by heart, never told in a conversation.
+"""What is so in this household: learned by heart, never told in a conversation.
 
-The facts are drawn once, by hash, so they stay the same for ever. A thing's tier (`words.TIERS`) is its difficulty.
+The facts are drawn once, by hash, so they stay the same for ever. Of where a thing belongs and whose it is, the thing's
+tier (`words.TIERS`) is the difficulty. Where everybody keeps their own is asked as people ask: some of it all the time,
+most of it hardly ever (Zipf's law); the difficulty tells how far down the ranks a fact stands.
 """
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from random import Random
 
 from experiments.reference.facts import PERSON, ROOM, THING, Facts
 from experiments.reference.skill import Problem, Skill, Slots
-from experiments.reference.skills.memory import only
+from experiments.reference.skills.keys import only
 from experiments.reference.words import PEOPLE, ROOMS, THINGS, TIERS
 
 _TIER = {thing: tier for tier, things in enumerate(TIERS, start=1) for thing in things}
@@ -33,14 +37,6 @@ def _tier(slots: Slots, _: Facts) -> int:
     return _TIER[slots["thing"]]
 
 
-def hearsay(random: Random, problem: Problem, relation: str) -> str:
-    """What anybody might say: an answer of the right form, drawn anew every time."""
-    thing = problem.slots["thing"]
-    if relation == BELONGING.name:
-        return f"the {thing} belongs in the {random.choice(ROOMS)}."
-    return f"the {thing} belongs to {random.choice(PEOPLE)}."
-
-
 def _solve_belonging(slots: Slots, _: Facts) -> str:
     return f"the {slots['thing']} belongs in the {ROOM_OF[slots['thing']]}."
 
@@ -60,6 +56,7 @@ BELONGING = Skill(
     key=lambda answer: only(ROOM, answer),
     difficulty=_tier,
     in_weights=True,
+    rumour=lambda random, problem: f"the {problem.slots['thing']} belongs in the {random.choice(ROOMS)}.",
 )
 
 
@@ -77,6 +74,55 @@ OWNERS = Skill(
     key=lambda answer: only(PERSON, answer),
     difficulty=_tier,
     in_weights=True,
+    rumour=lambda random, problem: f"the {problem.slots['thing']} belongs to {random.choice(PEOPLE)}.",
 )
 
-RELATIONS = (BELONGING.name, OWNERS.name)
+
+_KEPT = THINGS[:24]
+"""Things of which everybody has one of their own."""
+_RANKED = sorted(
+    ((person, thing) for person in PEOPLE for thing in _KEPT),
+    key=lambda pair: hashlib.sha256(f"household\0rank\0{pair[0]}\0{pair[1]}".encode()).digest(),
+)
+_RANKS = (0, 40, 240, len(_RANKED))
+"""Difficulty n holds the facts from rank _RANKS[n - 1] to _RANKS[n]."""
+_RANK = {pair: rank for rank, pair in enumerate(_RANKED)}
+_PLACE_KEPT = {pair: _known("keeps", f"{pair[0]} {pair[1]}", ROOMS) for pair in _RANKED}
+_USE = tuple(tuple(accumulate(1 / (rank + 30) for rank in range(*tier))) for tier in pairwise(_RANKS))
+"""For each difficulty, how often its facts up to each are used: a shifted Zipf distribution (Mandelbrot 1953)."""
+KEEPING_SHARES = tuple(tier[-1] / sum(each[-1] for each in _USE) for tier in _USE)
+"""The share of each difficulty when people ask as they do."""
+
+
+def _draw_keeping(random: Random, difficulty: int) -> Problem:
+    """Among the facts of one difficulty, each as often as it is used."""
+    facts = _RANKED[_RANKS[difficulty - 1] : _RANKS[difficulty]]
+    person, thing = random.choices(facts, cum_weights=_USE[difficulty - 1])[0]
+    return Problem({"person": person, "thing": thing}, f"{person} {thing}")
+
+
+def _keeping_difficulty(slots: Slots, _: Facts) -> int:
+    return bisect_right(_RANKS, _RANK[slots["person"], slots["thing"]])
+
+
+def _solve_keeping(slots: Slots, _: Facts) -> str | None:
+    place = _PLACE_KEPT.get((slots["person"], slots["thing"]))
+    return f"{slots['person']} keeps the {slots['thing']} in the {place}." if place else None
+
+
+KEEPING = Skill(
+    name="keeping",
+    bodies=(
+        "where does {person} keep the {thing}",
+        "in which room does {person} keep the {thing}",
+        "where does {person} have the {thing}",
+        "which room does {person} keep the {thing} in",
+    ),
+    patterns={"person": PERSON, "thing": THING},
+    difficulties=(1, 2, 3),
+    draw=_draw_keeping,
+    solve=_solve_keeping,
+    key=lambda answer: only(ROOM, answer),
+    difficulty=_keeping_difficulty,
+    in_weights=True,
+)

@@ -1,19 +1,11 @@
-"""What was told earlier in the conversation: places, favourites, and chains of bosses."""
+"""What was told earlier in the conversation: where things are, and what people like."""
 
-import re
-from itertools import pairwise
+from collections.abc import Sequence
 from random import Random
 
-from experiments.reference.facts import (
-    PERSON,
-    ROOM,
-    THING,
-    Facts,
-    boss_statement,
-    favourite_statement,
-    place_statement,
-)
+from experiments.reference.facts import PERSON, ROOM, THING, Facts, favourite_statement, place_statement
 from experiments.reference.skill import Problem, Skill, Slots
+from experiments.reference.skills.keys import every, only
 from experiments.reference.words import PEOPLE, ROOMS, THINGS
 
 MOST_FACTS = 16
@@ -25,13 +17,6 @@ def draw_places(random: Random, count: int) -> Facts:
 
 def draw_favourites(random: Random, count: int) -> Facts:
     return Facts(favourite={person: random.choice(THINGS) for person in random.sample(PEOPLE, count)})
-
-
-def draw_bosses(random: Random, count: int) -> Facts:
-    """Chains of up to five people, in any order; nobody is above himself."""
-    people = random.sample(PEOPLE, min(count + 1 + count // 4, len(PEOPLE)))
-    links = [(below, above) for n, (below, above) in enumerate(pairwise(people)) if n % 5 != 4]
-    return Facts(boss=dict(random.sample(links, min(count, len(links)))))
 
 
 def _draw_place(random: Random, difficulty: int) -> Problem:
@@ -46,17 +31,6 @@ def place_problem(facts: Facts, thing: str) -> Problem:
 def _solve_place(slots: Slots, facts: Facts) -> str | None:
     room = facts.place.get(slots["thing"])
     return f"{place_statement(slots['thing'], room)}." if room else None
-
-
-def only(pattern: str, answer: str) -> str | None:
-    """The one such word in the answer; None where there is none, or more than one."""
-    found = set(re.findall(rf"\b({pattern})\b", answer))
-    return found.pop() if len(found) == 1 else None
-
-
-def _last_person(answer: str) -> str | None:
-    found = re.findall(rf"\b({PERSON})\b", answer)
-    return found[-1] if found else None
 
 
 WHERE = (
@@ -96,10 +70,10 @@ def _solve_favourite(slots: Slots, facts: Facts) -> str | None:
 FAVOURITES = Skill(
     name="recall_favourite",
     bodies=(
-        "what does {person} like",
-        "which thing does {person} like",
-        "do you remember what {person} likes",
-        "what did i say {person} likes",
+        "what would {person} like",
+        "which thing would {person} like",
+        "do you remember what {person} would like",
+        "what did i say {person} would like",
     ),
     patterns={"person": PERSON},
     difficulties=(1, 2, 4, 8, 16),
@@ -111,52 +85,76 @@ FAVOURITES = Skill(
 )
 
 
-def _draw_hops(random: Random, difficulty: int) -> Problem:
-    while True:
-        facts = draw_bosses(random, random.randint(difficulty + 1, 8))
-        starts = [person for person in facts.boss if len(chain(facts, person, difficulty)) > difficulty]
-        if starts:
-            return hops_problem(facts, random.choice(starts), difficulty)
+def _draw_several_places(random: Random, difficulty: int) -> Problem:
+    facts = draw_places(random, random.randint(difficulty, MOST_FACTS))
+    return several_places_problem(facts, random.sample(list(facts.place), difficulty))
 
 
-def hops_problem(facts: Facts, person: str, hops: int) -> Problem:
-    reached = chain(facts, person, hops)[-1]
-    return Problem({"hops": " ".join(["the boss of"] * hops), "person": person}, f"{person} {hops} {reached}", facts)
+def several_places_problem(facts: Facts, things: Sequence[str]) -> Problem:
+    content = " ".join(f"{thing} {facts.place[thing]}" for thing in things)
+    return Problem({"list": " ".join(things)}, content, facts)
 
 
-def chain(facts: Facts, person: str, hops: int) -> list[str]:
-    """The person and those above, as far as `hops` and the facts reach."""
-    people = [person]
-    while len(people) <= hops and people[-1] in facts.boss:
-        people.append(facts.boss[people[-1]])
-    return people
-
-
-def _hops(slots: Slots, _: Facts) -> int:
-    return slots["hops"].count("boss")
-
-
-def _solve_hops(slots: Slots, facts: Facts) -> str | None:
-    people = chain(facts, slots["person"], _hops(slots, facts))
-    if len(people) <= _hops(slots, facts):
+def _solve_several_places(slots: Slots, facts: Facts) -> str | None:
+    things = slots["list"].split()
+    if not all(thing in facts.place for thing in things):
         return None
-    return " ".join(f"{boss_statement(*link)}." for link in pairwise(people))
+    return " ".join(f"{place_statement(thing, facts.place[thing])}." for thing in things)
 
 
-HOPS = Skill(
-    name="hops",
+def _asked(slots: Slots, _: Facts) -> int:
+    return len(slots["list"].split())
+
+
+SEVERAL_PLACES = Skill(
+    name="recall_places",
     bodies=(
-        "who is {hops} {person}",
-        "name {hops} {person}",
-        "tell who is {hops} {person}",
-        "i ask who is {hops} {person}",
+        "where are these {list}",
+        "in which rooms are these {list}",
+        "say again where these are {list}",
+        "which places have these {list}",
     ),
-    patterns={"hops": r"the boss of(?: the boss of)*", "person": PERSON},
-    difficulties=(1, 2, 3),
-    draw=_draw_hops,
-    solve=_solve_hops,
-    key=_last_person,
-    difficulty=_hops,
+    patterns={"list": rf"(?:{THING})(?: (?:{THING}))*"},
+    difficulties=(2, 4),
+    draw=_draw_several_places,
+    solve=_solve_several_places,
+    key=lambda answer: every(rf"{THING}|{ROOM}", answer),
+    difficulty=_asked,
+    in_context=True,
+)
+
+
+def _draw_several_favourites(random: Random, difficulty: int) -> Problem:
+    facts = draw_favourites(random, random.randint(difficulty, MOST_FACTS))
+    return several_favourites_problem(facts, random.sample(list(facts.favourite), difficulty))
+
+
+def several_favourites_problem(facts: Facts, people: Sequence[str]) -> Problem:
+    content = " ".join(f"{person} {facts.favourite[person]}" for person in people)
+    return Problem({"list": " ".join(people)}, content, facts)
+
+
+def _solve_several_favourites(slots: Slots, facts: Facts) -> str | None:
+    people = slots["list"].split()
+    if not all(person in facts.favourite for person in people):
+        return None
+    return " ".join(f"{favourite_statement(person, facts.favourite[person])}." for person in people)
+
+
+SEVERAL_FAVOURITES = Skill(
+    name="recall_favourites",
+    bodies=(
+        "what would these people like {list}",
+        "which things would these people like {list}",
+        "say again what these people would like {list}",
+        "do you remember what these people would like {list}",
+    ),
+    patterns={"list": rf"(?:{PERSON})(?: (?:{PERSON}))*"},
+    difficulties=(2, 4),
+    draw=_draw_several_favourites,
+    solve=_solve_several_favourites,
+    key=lambda answer: every(rf"{PERSON}|{THING}", answer),
+    difficulty=_asked,
     in_context=True,
 )
 
@@ -178,7 +176,7 @@ UNTOLD = Skill(
     name="untold",
     bodies=WHERE,
     patterns={"thing": THING},
-    difficulties=(1, 4),
+    difficulties=(1, 4, 8),
     draw=_draw_untold,
     solve=_solve_untold,
     key=lambda answer: "unknown" if "do not know" in answer else only(ROOM, answer),

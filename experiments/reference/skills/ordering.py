@@ -1,10 +1,10 @@
-"""Sorting digits, reversing words, repeating words."""
+"""Sorting digits; reversing, counting and repeating words."""
 
-import re
 from random import Random
 
 from experiments.reference.facts import Facts
 from experiments.reference.skill import Problem, Skill, Slots
+from experiments.reference.skills.keys import after_colon, every, last_number
 from experiments.reference.words import COPIED, PEOPLE, ROOMS, THINGS
 
 WORD = r"[a-z]+"
@@ -20,10 +20,6 @@ def _solve_sorting(slots: Slots, _: Facts) -> str:
     return f"in order: {' '.join(sorted(slots['list'].split(), key=int))}."
 
 
-def _all_numbers(answer: str) -> str:
-    return " ".join(re.findall(r"\d+", answer))
-
-
 def _length(slots: Slots, _: Facts) -> int:
     return len(slots["list"].split())
 
@@ -35,7 +31,7 @@ SORTING = Skill(
     difficulties=(3, 4, 5, 6),
     draw=_draw_digits,
     solve=_solve_sorting,
-    key=_all_numbers,
+    key=lambda answer: every(r"\d+", answer),
     difficulty=_length,
 )
 
@@ -47,10 +43,6 @@ def _draw_words(random: Random, difficulty: int) -> Problem:
 
 def _solve_reversing(slots: Slots, _: Facts) -> str:
     return f"backwards: {' '.join(reversed(slots['list'].split()))}."
-
-
-def _after_colon(answer: str) -> str:
-    return answer.rpartition(":")[2].strip(" .")
 
 
 REVERSING = Skill(
@@ -65,7 +57,24 @@ REVERSING = Skill(
     difficulties=(3, 4, 5),
     draw=_draw_words,
     solve=_solve_reversing,
-    key=_after_colon,
+    key=after_colon,
+    difficulty=_length,
+)
+
+
+def _solve_counting(slots: Slots, _: Facts) -> str:
+    numbered = [f"{word} {number}" for number, word in enumerate(slots["list"].split(), start=1)]
+    return f"{', '.join(numbered)}."
+
+
+COUNTING = Skill(
+    name="counting",
+    bodies=("count {list}", "count the words {list}", "how many are {list}", "how many words are {list}"),
+    patterns={"list": rf"{WORD}(?: {WORD})+"},
+    difficulties=(3, 6, 9),
+    draw=_draw_words,
+    solve=_solve_counting,
+    key=last_number,
     difficulty=_length,
 )
 
@@ -81,6 +90,6 @@ ECHO = Skill(
     difficulties=(4, 8, 16),
     draw=_draw_words,
     solve=_solve_echo,
-    key=_after_colon,
+    key=after_colon,
     difficulty=_length,
 )

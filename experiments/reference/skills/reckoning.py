@@ -1,21 +1,13 @@
-"""Sums, hours and days."""
+"""Sums and hours. Answers show their working."""
 
-import re
 from random import Random
 
 from experiments.reference.facts import Facts
 from experiments.reference.skill import Problem, Skill, Slots
-from experiments.reference.words import WEEKDAYS
+from experiments.reference.skills.keys import last_number
 
 NUMBER = r"\d{1,3}"
-DAY = "|".join(WEEKDAYS)
 DIRECTION = "after|before"
-
-
-def last_number(answer: str) -> str | None:
-    """The last number in the answer: what a sum or a time comes down to."""
-    found = re.findall(r"\d+", answer)
-    return found[-1] if found else None
 
 
 def _draw_sum(random: Random, difficulty: int) -> Problem:
@@ -49,10 +41,18 @@ def _draw_hours(random: Random, _: int) -> Problem:
     return Problem({"n": str(hours), "d": direction, "h": str(hour)}, f"{hours} {direction} {hour}")
 
 
+def around_the_dial(start: int, count: int, direction: str) -> tuple[str, int]:
+    """The working of going `count` places on from `start` among twelve, or back; and where it comes to, not wrapped."""
+    if direction == "after":
+        return f"{start} + {count} = {start + count}", start + count
+    if start > count:
+        return f"{start} - {count} = {start - count}", start - count
+    return f"{start} + 12 = {start + 12}, {start + 12} - {count} = {start + 12 - count}", start - count
+
+
 def _solve_hours(slots: Slots, _: Facts) -> str:
-    hours, hour = int(slots["n"]), int(slots["h"])
-    moved = hour + hours if slots["d"] == "after" else hour - hours
-    return f"{hours} hours {slots['d']} {hour} is {(moved - 1) % 12 + 1} o'clock."
+    working, reached = around_the_dial(int(slots["h"]), int(slots["n"]), slots["d"])
+    return f"{working}, so it is {(reached - 1) % 12 + 1} o'clock."
 
 
 HOURS = Skill(
@@ -68,38 +68,5 @@ HOURS = Skill(
     draw=_draw_hours,
     solve=_solve_hours,
     key=last_number,
-    difficulty=lambda _slots, _facts: 1,
-)
-
-
-def _draw_days(random: Random, _: int) -> Problem:
-    days, day, direction = random.randint(2, 13), random.choice(WEEKDAYS), random.choice(("after", "before"))
-    return Problem({"n": str(days), "d": direction, "day": day}, f"{days} {direction} {day}")
-
-
-def _solve_days(slots: Slots, _: Facts) -> str:
-    days = int(slots["n"]) if slots["d"] == "after" else -int(slots["n"])
-    reached = WEEKDAYS[(WEEKDAYS.index(slots["day"]) + days) % len(WEEKDAYS)]
-    return f"{slots['n']} days {slots['d']} {slots['day']} is {reached}."
-
-
-def _last_day(answer: str) -> str | None:
-    found = re.findall(rf"\b({DAY})\b", answer)
-    return found[-1] if found else None
-
-
-DAYS = Skill(
-    name="days",
-    bodies=(
-        "what day is {n} days {d} {day}",
-        "which day comes {n} days {d} {day}",
-        "what day is it {n} days {d} {day}",
-        "name the day {n} days {d} {day}",
-    ),
-    patterns={"n": r"\d\d?", "d": DIRECTION, "day": DAY},
-    difficulties=(1,),
-    draw=_draw_days,
-    solve=_solve_days,
-    key=_last_day,
     difficulty=lambda _slots, _facts: 1,
 )

@@ -1,8 +1,18 @@
 import pytest
 
-from experiments.reference.batches import LONG_EVERY, LONG_ROW, PROMPT_WEIGHT, ROW, STEP_TOKENS, Packer, chatml
+from experiments.reference.batches import (
+    LONG_EVERY,
+    LONG_ROWS,
+    PROMPT_WEIGHT,
+    ROW,
+    STEP_TOKENS,
+    Packer,
+    chatml,
+    message_weights,
+    one_message,
+)
 from experiments.reference.curriculum import Message
-from experiments.reference.diet import DIETS, copying
+from experiments.reference.diet import COPYING_FIRST, COPYING_LAST, DIETS, MEMORY_FIRST, MEMORY_LAST, SETTLED, Mix, mix
 
 pytest.importorskip("transformers")
 
@@ -21,18 +31,39 @@ def test_a_batch_follows_from_seed_and_step_alone(tokenizer):
     assert first.batch(4, 0.5) != again.batch(3, 0.5)
 
 
-@pytest.mark.parametrize(("step", "length"), [(0, ROW), (LONG_EVERY - 1, LONG_ROW)])
+@pytest.mark.parametrize(
+    ("step", "length"), [(0, ROW), (LONG_EVERY - 1, LONG_ROWS[0]), (2 * LONG_EVERY - 1, LONG_ROWS[1])]
+)
 def test_every_step_has_as_many_tokens_and_some_have_long_rows(tokenizer, step: int, length: int):
     batch = Packer(tokenizer, DIETS["tactical"], 1).batch(step, 0.3)
     assert [len(row) for row in batch.ids] == [len(row) for row in batch.weights] == [length] * (STEP_TOKENS // length)
 
 
+@pytest.mark.parametrize("step", [0, LONG_EVERY - 1])
+def test_a_row_is_one_conversation_cut_as_the_tokenizer_cuts_the_whole(tokenizer, step: int):
+    for ids in Packer(tokenizer, DIETS["specialized"], 1).batch(step, 0.3).ids:
+        text = tokenizer.decode([token for token in ids if token != tokenizer.pad_token_id], skip_special_tokens=False)
+        assert text.startswith("<|im_start|>system\n")
+        assert text.count("<|im_start|>system\n") == 1
+        whole = tokenizer.encode(text)
+        assert ids == whole + [tokenizer.pad_token_id] * (len(ids) - len(whole))
+
+
+@pytest.mark.parametrize("step", [0, LONG_EVERY - 1, 2 * LONG_EVERY - 1])
+def test_rows_are_nearly_full(tokenizer, step: int):
+    batch = Packer(tokenizer, DIETS["specialized"], 1).batch(step, 0.3)
+    filled = sum(weight > 0 for row in batch.weights for weight in row)
+    assert filled > 0.85 * STEP_TOKENS
+
+
 def test_answers_weigh_one_and_all_else_little(tokenizer):
-    packer = Packer(tokenizer, DIETS["sensory"], 1)
-    ids = tokenizer.encode(chatml([Message("user", "what is 1 + 2"), Message("assistant", "1 + 2 = 3.")]))
-    weighed = [token for token, weight in zip(ids, packer._weights(ids), strict=True) if weight == 1.0]
-    assert tokenizer.decode(weighed) == "1 + 2 = 3.<|im_end|>"
-    assert set(packer._weights(ids)) == {1.0, PROMPT_WEIGHT}
+    for role, weighed in (("user", ""), ("assistant", "1 + 2 = 3.<|im_end|>")):
+        message = Message(role, "1 + 2 = 3.")
+        ids = tokenizer.encode(one_message(message))
+        weights = message_weights(message, len(ids))
+        whole = [token for token, weight in zip(ids, weights, strict=True) if weight == 1.0]
+        assert tokenizer.decode(whole) == weighed
+        assert set(weights) <= {1.0, PROMPT_WEIGHT}
 
 
 def test_our_chatml_is_what_the_chat_template_writes(tokenizer):
@@ -42,7 +73,10 @@ def test_our_chatml_is_what_the_chat_template_writes(tokenizer):
         assert tokenizer.apply_chat_template(template, tokenize=False) == chatml(messages)
 
 
-def test_copying_falls_and_then_stays():
-    assert copying(0.0) == pytest.approx(0.40)
-    assert copying(0.2) == pytest.approx(0.225)
-    assert copying(0.4) == copying(1.0) == pytest.approx(0.05)
+def test_copying_and_memory_come_first_and_then_stay():
+    assert mix(0.0) == Mix(COPYING_FIRST, MEMORY_FIRST)
+    assert mix(SETTLED / 2).copying == pytest.approx((COPYING_FIRST + COPYING_LAST) / 2)
+    assert mix(SETTLED / 2).memory == pytest.approx((MEMORY_FIRST + MEMORY_LAST) / 2)
+    assert mix(SETTLED) == mix(1.0)
+    assert mix(1.0).copying == pytest.approx(COPYING_LAST)
+    assert mix(1.0).memory == pytest.approx(MEMORY_LAST)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -36,6 +37,23 @@ def test_verify_finds_the_weights_intact():
 
 def test_an_unknown_size_is_refused():
     assert ran("info", "huge").exit_code == 2
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_folder_without_models_is_refused_by_its_name(size: str, tmp_path: Path):
+    pytest.importorskip("torch")
+    (tmp_path / size).mkdir()
+    result = ran("evaluate", "--size", size, "--weights", str(tmp_path), "--quick")
+    assert result.exit_code == 1
+    assert f"{tmp_path / size}: holds no model that loads" in result.stderr
+
+
+def test_training_where_nothing_can_be_written_is_refused_by_its_place(tmp_path: Path):
+    pytest.importorskip("torch")
+    (tmp_path / "file").write_text("")
+    result = ran("train-reference", "--size", "sensory", "--out", str(tmp_path / "file" / "below"), "--stop-after", "1")
+    assert result.exit_code == 2
+    assert str(tmp_path / "file" / "below") in result.stderr
 
 
 @pytest.mark.parametrize("module", ["commands", "verifiers", "speech"])

@@ -30,14 +30,16 @@ def test_what_changed_is_missing_or_too_much_is_named(tmp_path: Path):
     ]
 
 
-def test_the_version_changes_with_any_file(tmp_path: Path):
-    root = folder(tmp_path)
-    before = integrity.version(root)
-    (root / "figures.json").write_text("[]")
-    integrity.write(root)
-    assert integrity.version(root) != before
-
-
 def test_weights_without_sums_are_refused(tmp_path: Path):
     with pytest.raises(ConfigError, match="SHA256SUMS"):
         integrity.differences(tmp_path)
+
+
+def test_the_version_names_what_answers_depend_on_whether_recorded_or_not(tmp_path: Path):
+    root = folder(tmp_path)
+    recorded = integrity.version(root)
+    (root / "figures.json").write_text("{ }")
+    (root / integrity.SUMS).unlink()
+    assert integrity.version(root) == recorded
+    (root / "sensory" / "config.json").write_text("{ }")
+    assert integrity.version(root) != recorded

@@ -1,5 +1,9 @@
 """Training repeats exactly, also across a stop; nothing of a killed run is left half written."""
 
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from experiments.reference import train
 from experiments.reference.batches import STEP_TOKENS
 from protocol.errors import ConfigError
 
+RUN = "sys.exit(train.main(sys.argv[1:]))"
 SETTINGS = train.Settings("sensory", tokens=3 * STEP_TOKENS)
 
 
@@ -30,10 +35,44 @@ def test_the_same_seed_gives_the_same_weights_also_across_a_stop(tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_a_training_that_was_killed_goes_on_to_the_same_weights(tmp_path: Path):
+    command = f"import sys; from experiments.reference import train; train.CHECKPOINT_SECONDS = 0; {RUN}"
+    arguments = [sys.executable, "-c", command, "--size", "sensory", "--tokens", str(6 * STEP_TOKENS)]
+    subprocess.run([*arguments, "--out", tmp_path / "whole"], check=True, capture_output=True)
+    parts = subprocess.Popen([*arguments, "--out", tmp_path / "parts"], stdout=subprocess.DEVNULL)
+    while not (tmp_path / "parts" / train.CHECKPOINT).exists() and parts.poll() is None:
+        time.sleep(0.01)
+    parts.kill()
+    assert parts.wait() == -signal.SIGKILL
+    subprocess.run([*arguments, "--out", tmp_path / "parts"], check=True, capture_output=True)
+    whole, parted = (tmp_path / name / "model.safetensors" for name in ("whole", "parts"))
+    assert whole.read_bytes() == parted.read_bytes()
+
+
+@pytest.mark.slow
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path):
     train.train(SETTINGS, tmp_path, silent, stop_after=1)
     with pytest.raises(ConfigError, match="seed"):
         train.train(replace(SETTINGS, seed=2), tmp_path, silent)
+
+
+@pytest.mark.slow
+def test_a_finished_training_is_left_alone(tmp_path: Path):
+    train.train(SETTINGS, tmp_path, silent)
+    before = (tmp_path / "model.safetensors").stat().st_mtime_ns
+    assert train.train(SETTINGS, tmp_path, silent)
+    assert (tmp_path / "model.safetensors").stat().st_mtime_ns == before
+    with pytest.raises(ConfigError, match="already finished"):
+        train.train(replace(SETTINGS, seed=2), tmp_path, silent)
+
+
+@pytest.mark.parametrize("junk", [b"", b"junk" * 100])
+def test_a_broken_checkpoint_is_named_and_left_alone(tmp_path: Path, junk: bytes):
+    place = tmp_path / train.CHECKPOINT
+    place.write_bytes(junk)
+    with pytest.raises(ConfigError, match="no checkpoint"):
+        train.train(SETTINGS, tmp_path, silent)
+    assert place.read_bytes() == junk
 
 
 def test_the_rate_rises_stays_and_falls_to_zero():

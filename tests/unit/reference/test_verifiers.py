@@ -69,9 +69,13 @@ def test_a_place_that_nobody_told_is_not_to_be_guessed():
 
 
 def test_chains_follow_what_was_told():
-    told = ("the boss of anna is eric and the boss of eric is irene", "noted.", "who is the boss of the boss of anna")
-    assert judge(*told, "the boss of anna is eric. the boss of eric is irene.") == 1.0
-    assert judge(*told, "the boss of anna is eric.") == 0.0
+    told = (
+        "anna gets orders from eric and eric gets orders from irene",
+        "noted.",
+        "who is the boss of the boss of anna",
+    )
+    assert judge(*told, "anna gets orders from eric. eric gets orders from irene.") == 1.0
+    assert judge(*told, "anna gets orders from eric.") == 0.0
 
 
 @pytest.mark.parametrize("text", ["why is the sky blue", "", "who is the boss of anna", "the tent is in the attic"])
