@@ -6,29 +6,12 @@ import sys
 
 import click
 
-from protocol.errors import SageError
-from runtime import console, plugins
+from runtime.verbs import Verbs
 
 GROUP = "sage.commands"
 
 
-class Verbs(click.Group):
-    """A group whose commands are entry points, so that another package adds verbs by being installed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return plugins.names(GROUP)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in plugins.names(GROUP):
-            return None
-        try:
-            command: click.Command = plugins.load(GROUP, cmd_name)
-        except SageError as error:
-            console.fail(error)
-        return command
-
-
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Verbs, points=GROUP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sage-runtime", prog_name="sage")
 def main() -> None:
     """An event-driven society of processes that hears, answers, rests and dreams.

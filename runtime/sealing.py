@@ -21,11 +21,8 @@ class Sealer:
 
     def __init__(self, secret: bytes, purpose: str) -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-        from cryptography.hazmat.primitives.hashes import SHA256
-        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"sage/sealing/" + purpose.encode()).derive(secret)
-        self._cipher = AESGCM(key)
+        self._cipher = AESGCM(derived_key(secret, f"sealing/{purpose}"))
         self.purpose = purpose
 
     @classmethod
@@ -53,3 +50,11 @@ class Sealer:
                 place=self.purpose,
                 remedy="restore the data, or the host.key it was sealed under",
             ) from error
+
+
+def derived_key(secret: bytes, purpose: str) -> bytes:
+    """32 bytes for one purpose, from which nobody finds `secret` or the key of another purpose (HKDF, RFC 5869)."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"sage/" + purpose.encode()).derive(secret)

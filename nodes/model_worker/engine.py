@@ -13,9 +13,13 @@ from contextlib import contextmanager
 import msgspec
 import torch
 
-from nodes.model_worker import loading
+from nodes.model_worker import generation, loading
 from nodes.model_worker.errors import ModelError, ModelMemory
+from nodes.model_worker.kv.exactness import Exactness
 from nodes.model_worker.kv.sessions import Sessions
+from nodes.model_worker.kv.shelf import Shelf
+from nodes.model_worker.kv.state import AttentionState
+from nodes.model_worker.kv.vault import Vault
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
@@ -27,14 +31,30 @@ from runtime.clock import Clock
 class Engine:
     """Loads when first asked, answers, keeps attention state per session, unloads when told."""
 
-    def __init__(self, level: Level, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        level: Level,
+        *,
+        clock: Clock | None = None,
+        vault: Vault | None = None,
+        model: LoadedModel | None = None,
+        noticed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`vault`: where attention state outlives the process; without one it does not. `model`: one loaded already.
+
+        `noticed` is called, on a thread of its own, whenever `state_problem` has changed.
+        """
         self.level = level
         self._clock = clock or Clock()
+        self._vault = vault
+        self._noticed = noticed
+        self._shelf: Shelf | None = None
         self.problem = ""
         """Why the model could not be loaded, when it was last tried."""
         self._learned: Learned | None = None
+        self._given = model
         self._model: LoadedModel | None = None
-        self._sessions = Sessions(layers=0, budget=0, bytes_per_token=0)
+        self._sessions = Sessions(layers=0, budget=0, bytes_per_token=0, size=level.prefill_chunk)
         self._info = ModelInfo(level=level.name, model=level.model, version="", loaded=False)
 
     @property
@@ -47,11 +67,33 @@ class Engine:
             stages = Stages(self._clock)
             with stages.measure("load"):
                 self._model = self._load()
-            self._sessions = Sessions(self._model.layers, self.level.state, self._model.kv_bytes_per_token)
+            self._sessions = self._new_sessions(self._model)
             self._info = _info(self.level, self._model, stages.seconds["load"])
         return self._model
 
+    def _new_sessions(self, model: LoadedModel) -> Sessions:
+        size = self.level.prefill_chunk
+        if self._vault is not None:
+            self._shelf = Shelf(
+                self._vault,
+                {**model.fingerprint, "arithmetic": loading.arithmetic(model.device), "chunk": str(size)},
+                model=self.level.model,
+                size=size,
+                clock=self._clock,
+                noticed=self._noticed,
+            )
+        return Sessions(
+            layers=model.layers,
+            budget=self.level.state,
+            bytes_per_token=model.kv_bytes_per_token,
+            size=size,
+            seconds=lambda: self._clock.mono_ns() / 1e9,
+            disk=self._shelf,
+        )
+
     def _load(self) -> LoadedModel:
+        if self._given is not None:
+            return self._given
         try:
             model = loading.load(self.level, self._learned.path if self._learned else None)
         except ModelError as error:
@@ -61,11 +103,22 @@ class Engine:
         return model
 
     def unload(self) -> None:
-        """Free the model and the attention state that only it can read. The next request loads it again."""
+        """Free the model and the attention state that only it can read; that is written down first, where it is kept.
+
+        The next request loads it again.
+        """
+        if self._shelf is not None:
+            self._shelf.close()
+            self._shelf = None
         self._model = None
         self._sessions.clear()
         self._info = msgspec.structs.replace(self._info, loaded=False)
         loading.free_memory()
+
+    def close(self) -> None:
+        """Write down what waits to be. The engine is not used afterwards."""
+        if self._shelf is not None:
+            self._shelf.close()
 
     def adopt(self, learned: Learned | None) -> bool:
         """Answer from now on with these weights; None goes back to the level's own. Whether that changed anything.
@@ -98,6 +151,43 @@ class Engine:
     def stats(self) -> dict[str, float]:
         """Of the attention state: sessions, bytes, hits, misses, and what was dropped and why."""
         return self._sessions.stats()
+
+    def disk_stats(self) -> dict[str, float]:
+        """Of what is written down: chunks, bytes, what waits, and what failed. May be asked from any thread."""
+        shelf = self._shelf
+        return shelf.stats() if shelf else {}
+
+    @property
+    def desk(self) -> AttentionState:
+        """What was worked on last."""
+        return self._sessions.state
+
+    @property
+    def state_problem(self) -> str:
+        """Why attention state is not being written down, "" if it is. May be asked from any thread."""
+        shelf = self._shelf
+        return shelf.problem if shelf else ""
+
+    def settle(self, interrupted: Callable[[], str]) -> bool:
+        """Compute again in whole chunks what conversations that want it cold decoded token by token.
+
+        For idle time: it ends at the next chunk once `interrupted` says so. Whether anything was left to do.
+        """
+        name = self._sessions.unsettled() if self._model else None
+        if self._model is None or name is None:
+            return False
+        with _named_memory_error(self.level), self._sessions.use(name) as session:
+            whole = session.ids[: len(session.ids) - len(session.ids) % self.level.prefill_chunk]
+            laid = self._sessions.lay(session, [*whole, 0], Exactness.COLD)
+            self._sessions.make_room(len(whole))
+            generation.prefill(
+                self._model.model,
+                self._sessions.state,
+                whole[laid.reused :],
+                chunk=self.level.prefill_chunk,
+                interrupted=interrupted,
+            )
+        return True
 
     def generate(
         self,

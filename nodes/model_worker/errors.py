@@ -7,7 +7,8 @@ SageError
     ├── ModelUnfit          it is there and cannot serve: not causal, not full attention, not on this device
     ├── ModelMemory         it does not fit into memory
     ├── ContextTooLong      more tokens than the level or the model can take
-    └── NoChatTemplate      messages were sent to a model that has no template for them
+    ├── NoChatTemplate      messages were sent to a model that has no template for them
+    └── UnknownSession      nothing is kept of a conversation of this name
 """
 
 from protocol.errors import SageError
@@ -41,3 +42,7 @@ class ContextTooLong(ModelError):
 
 class NoChatTemplate(ModelError):
     code = "model.no_chat_template"
+
+
+class UnknownSession(ModelError):
+    code = "model.unknown_session"

@@ -52,10 +52,12 @@ class Level(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Tokens of question and answer together; the model's own limit holds where it is lower."""
     max_new_tokens: Positive
     """Tokens of an answer, unless the request says otherwise."""
-    prefill_chunk: Positive = 256
-    """Tokens computed at once; cancel and deadline are looked at in between."""
+    prefill_chunk: Positive = 64
+    """Tokens computed, kept, shared and written down together; cancel and deadline are looked at in between."""
     state: Size = 64 << 20
-    """Bytes of attention state kept between turns, all conversations together."""
+    """Bytes of memory for attention state, all conversations together."""
+    disk: Size = 1 << 30
+    """Bytes of disk for attention state that outlives the process; 0 keeps none."""
     download: bool = False
     """Whether a hub id may be fetched. Otherwise nothing ever leaves the machine."""
     dream: Literal["unload", "hold"] = "unload"

@@ -74,6 +74,13 @@ def load(level: Level, path: Path | None = None) -> LoadedModel:
     )
 
 
+def arithmetic(device: str) -> str:
+    """What decides the last bits of a sum beside the model: program, processor, threads."""
+    if device == "cuda":
+        return f"torch {torch.__version__} {torch.cuda.get_device_name()}"
+    return f"torch {torch.__version__} {torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()} threads"
+
+
 def free_memory() -> None:
     """Give back to the system what models no longer referred to had taken."""
     import ctypes

@@ -9,12 +9,15 @@ import msgspec
 
 from nodes.model_worker import levels
 from nodes.model_worker.errors import ModelError
+from nodes.model_worker.kv.chunkfile import Keys
+from nodes.model_worker.kv.vault import VAULT, Vault
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.residency import Residency, residency
 from nodes.model_worker.worker import Worker
 from protocol.messages.dream import AdapterCurrent
 from protocol.messages.metabolism import MetabolicState
 from protocol.messages.model import Generate, Generated, InfoRequest, Load, ModelInfo, Token, Unload
+from runtime.identity import HostIdentity
 from runtime.node import Call, Event, Node, on, run, serve
 
 WAITING = 32
@@ -37,7 +40,8 @@ class ModelWorker(Node):
         """As every node. Raises `ConfigError` for a levels file or a level that is not there."""
         super().__init__(**context)
         self._level = levels.load(self.params.levels).by_name(self.params.level)
-        self._worker = Worker(self._level, self.clock)
+        self._vault = self._open_vault()
+        self._worker = Worker(self._level, self.clock, self._vault, self._show_problem)
         self._degraded = False
 
     async def start(self) -> None:
@@ -48,6 +52,8 @@ class ModelWorker(Node):
 
     async def stop(self) -> None:
         await self._worker.close()
+        if self._vault is not None:
+            self._vault.close()
         # Otherwise the interpreter searches all that torch has made for cycles before it exits: 0.9 s instead of 0.2.
         gc.freeze()
 
@@ -113,6 +119,12 @@ class ModelWorker(Node):
         except ModelError as error:
             self.log.warning("learned.refused", digest=learned.digest if learned else "", error=str(error))
         self._show_problem()
+
+    def _open_vault(self) -> Vault | None:
+        if not self._level.disk:
+            return None
+        keys = Keys(HostIdentity.load(self.state_dir))
+        return Vault(self.state_dir / VAULT, keys, budget=self._level.disk, clock=self.clock)
 
     async def _load(self) -> None:
         """Load, and say so if that fails: the node goes on, and each request gets the error by its name."""

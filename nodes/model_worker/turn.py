@@ -9,8 +9,9 @@ from nodes.model_worker import generation, rendering
 from nodes.model_worker.errors import ContextTooLong
 from nodes.model_worker.generation import Interrupted, Step
 from nodes.model_worker.kv.answers import Answers
-from nodes.model_worker.kv.history import Match, match
-from nodes.model_worker.kv.sessions import Session, Sessions
+from nodes.model_worker.kv.exactness import Exactness, exactness
+from nodes.model_worker.kv.sessions import Laid, Session, Sessions
+from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.rendering import Rendered
@@ -50,19 +51,25 @@ class Turn:
     steps: list[Step] = field(default_factory=list)
 
     def answer(self, sessions: Sessions, session: Session, on_token: Callable[[Token], None]) -> Generated:
-        """Answer the request from what `session` holds; it then holds the question and all but the last token."""
+        """Answer from what is held of the request; the session then holds it, and the answer but its last token."""
         with self.stages.measure("tokenize"):
             prompt = self._prompt(session)
-            found = match(session.state.ids, prompt.ids)
+            laid = sessions.lay(session, prompt.ids, self._wanted())
         limit = min(self.request.max_new_tokens or self.level.max_new_tokens, self.model.context - len(prompt.ids))
-        session.state.truncate(found.reused)
+        state = sessions.state
         room = len(prompt.ids) + min(limit, ROOM)
         sessions.make_room(room)
-        session.state.reserve(room)
+        state.reserve(room)
         text = TextStream(self.model.tokenizer.decode, self.request.stop)
-        self._generate(session, prompt.ids[found.reused :], limit, text, on_token)
+        self._generate(sessions, prompt.ids[laid.reused :], limit, text, on_token)
         _remember(session.answers, text.text, self.steps, self.model)
-        return self._generated(session, prompt, found, text.text)
+        return self._generated(state, prompt, laid, text.text)
+
+    def _wanted(self) -> Exactness:
+        try:
+            return max(exactness(self.request.exactness), Exactness.LOSSY)
+        except ValueError as error:
+            raise BadRequest(str(error), place="model/generate: exactness") from error
 
     def _prompt(self, session: Session) -> Rendered:
         """The ids to go on from. Raises BadRequest, NoChatTemplate or ContextTooLong."""
@@ -75,7 +82,7 @@ class Turn:
                 raise BadRequest(f"ids must lie in 0..{self.model.vocab - 1}", place="model/generate: ids")
             prompt = Rendered(list(self.request.ids), [], [])
         else:
-            prompt = rendering.render(self.request.messages, self.model.tokenizer, session.answers, session.state.ids)
+            prompt = rendering.render(self.request.messages, self.model.tokenizer, session.answers, session.ids)
         if not prompt.ids:
             raise BadRequest("the messages render to no token at all", place="model/generate")
         self._check_length(len(prompt.ids))
@@ -92,19 +99,21 @@ class Turn:
             )
 
     def _generate(
-        self, session: Session, new: list[int], limit: int, text: TextStream, on_token: Callable[[Token], None]
+        self, sessions: Sessions, new: list[int], limit: int, text: TextStream, on_token: Callable[[Token], None]
     ) -> None:
         """Prefill the new ids and decode into `steps`; there are none if interrupted before the first token."""
         sampler = Sampler(_sampling(self.request))
-        chunk = self.level.prefill_chunk
+        state, chunk = sessions.state, self.level.prefill_chunk
         with self.stages.measure("prefill"):
-            logits = generation.prefill(self.model.model, session.state, new, chunk=chunk, interrupted=self.interrupted)
+            logits = generation.prefill(self.model.model, state, new, chunk=chunk, interrupted=self.interrupted)
+        if logits is not None:
+            sessions.costs.computed(len(new), self.stages.seconds["prefill"])
         with self.stages.measure("decode"):
             if logits is None:
                 return
             for step in generation.decode(
                 self.model.model,
-                session.state,
+                state,
                 logits,
                 sampler=sampler,
                 text=text,
@@ -115,22 +124,25 @@ class Turn:
                 on_token(Token(text=step.text, id=step.id, index=len(self.steps), logprob=step.logprob))
                 self.steps.append(step)
 
-    def _generated(self, session: Session, prompt: Rendered, found: Match, text: str) -> Generated:
+    def _generated(self, state: AttentionState, prompt: Rendered, laid: Laid, text: str) -> Generated:
         generated = len(self.steps)
         return Generated(
             text=text,
             ids=[step.id for step in self.steps],
             stop_reason=self.steps[-1].stop if self.steps else self.interrupted(),
-            tokens_reused=found.reused,
-            tokens_computed=len(session.state.ids) - found.reused - max(0, generated - 1),
+            tokens_reused=laid.reused,
+            tokens_computed=len(state.ids) - laid.reused - max(0, generated - 1),
             tokens_generated=generated,
             confidence=generation.confidence(step.logprob for step in self.steps),
             level=self.level.name,
             model=self.level.model,
             version=self.model.version,
             seconds=dict(self.stages.seconds),
-            diverged_at=found.divergence.index if found.divergence else None,
-            diverged_message=prompt.message_at(found.divergence.index) if found.divergence else None,
+            diverged_at=laid.divergence.index if laid.divergence else None,
+            diverged_message=prompt.message_at(laid.divergence.index) if laid.divergence else None,
+            tokens_restored=laid.restored,
+            exactness=laid.exactness.label,
+            missed=laid.missed,
         )
 
 

@@ -5,12 +5,14 @@ that nobody looks into it while it computes.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from nodes.model_worker.errors import ModelError
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
 from protocol.messages.model import Generate, Generated, ModelInfo, Token
@@ -18,24 +20,47 @@ from runtime.clock import Clock
 
 if TYPE_CHECKING:
     from nodes.model_worker.engine import Engine
+    from nodes.model_worker.kv.vault import Vault
 
 T = TypeVar("T")
 
 
 class Worker:
-    """Runs an engine for the event loop. `info`, `state_stats` and `problem` are as of the last work done."""
+    """Runs an engine for the event loop. What it says of models and state in memory is as of the last work done."""
 
-    def __init__(self, level: Level, clock: Clock) -> None:
+    def __init__(
+        self,
+        level: Level,
+        clock: Clock,
+        vault: "Vault | None" = None,
+        noticed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`vault`: where attention state outlives the process.
+
+        `noticed` is called on the event loop when writing it down begins or ceases to fail.
+        """
         self._level = level
         self._clock = clock
+        self._vault = vault
+        self._noticed = noticed
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._settling: asyncio.Future[None] | None = None
         self._engine: Engine | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
         self._stopping = False
         self._waiting = 0
         self.info = ModelInfo(level=level.name, model=level.model, version="", loaded=False)
-        self.state_stats: dict[str, float] = {}
-        self.problem = ""
-        """Why the model could not be loaded, when it was last tried."""
+        self._state_stats: dict[str, float] = {}
+        self._problem = ""
+
+    @property
+    def problem(self) -> str:
+        """Why the model could not be loaded, when it was last tried; or why attention state is not written down."""
+        return self._problem or (self._engine.state_problem if self._engine else "")
+
+    @property
+    def state_stats(self) -> dict[str, float]:
+        return {**self._state_stats, **(self._engine.disk_stats() if self._engine else {})}
 
     @property
     def waiting(self) -> int:
@@ -81,17 +106,34 @@ class Worker:
             )
             return msgspec.structs.replace(generated, seconds={"queue": queued, **generated.seconds})
 
-        return await self._run(work)
+        generated = await self._run(work)
+        if request.exactness == "cold" and (self._settling is None or self._settling.done()):
+            self._settling = asyncio.ensure_future(self._settle())
+        return generated
+
+    async def _settle(self) -> None:
+        """Use the time until the next request; it is noticed after each chunk."""
+
+        def interrupted() -> str:
+            return "waited for" if self._stopping or self._waiting > 1 else ""
+
+        with contextlib.suppress(asyncio.CancelledError, ModelError):
+            while not self._stopping and self._waiting == 0:
+                if not await self._run(lambda engine: engine.settle(interrupted)):
+                    return
 
     async def close(self) -> None:
-        """End what runs at the next token or chunk, drop what waits, and wait for the thread."""
+        """End what runs at the next token or chunk, drop what waits, write attention state down, and end the thread."""
         self._stopping = True
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+        if self._engine is not None:
+            await asyncio.to_thread(self._engine.close)
 
     async def _run(self, work: Callable[["Engine"], T]) -> T:
         self._waiting += 1
+        self._loop = asyncio.get_running_loop()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._on_engine, work)
+            return await self._loop.run_in_executor(self._thread, self._on_engine, work)
         finally:
             self._waiting -= 1
 
@@ -99,13 +141,17 @@ class Worker:
         if self._engine is None:
             from nodes.model_worker.engine import Engine
 
-            self._engine = Engine(self._level, clock=self._clock)
+            self._engine = Engine(self._level, clock=self._clock, vault=self._vault, noticed=self._notice)
         try:
             return work(self._engine)
         finally:
             self.info = self._engine.info()
-            self.state_stats = self._engine.stats()
-            self.problem = self._engine.problem
+            self._state_stats = self._engine.stats()
+            self._problem = self._engine.problem
+
+    def _notice(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._noticed)
 
 
 def _hand_over(loop: asyncio.AbstractEventLoop, on_token: Callable[[Token], None], token: Token) -> None:

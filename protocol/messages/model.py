@@ -26,6 +26,9 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None = None
     stop: list[str] = []
     """Texts before which the answer ends."""
+    exactness: str = "continuous"
+    """The least that kept attention state must be worth to be reused: `continuous`, as if the conversation had never
+    been interrupted, or `cold`, bit for bit as if all of it were computed now."""
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +61,12 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     diverged_at: int | None = None
     """Index of the first token id that differed from the kept state, where there was one."""
     diverged_message: int | None = None
+    tokens_restored: int = 0
+    """Of those reused, the ones that were read from the disk for this answer."""
+    exactness: str = "continuous"
+    """What the state that the answer rests on is worth."""
+    missed: str = ""
+    """Why kept state could not be used, where there was some."""
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):

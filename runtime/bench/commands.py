@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from runtime.bench.session import Outcome, Session, measured
+from runtime.verbs import Verbs
 
 
-@click.group()
+@click.group(cls=Verbs, points="sage.benchmarks")
 def bench() -> None:
     """Measure this installation, side by side with what it is compared to."""
 

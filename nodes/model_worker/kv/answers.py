@@ -5,7 +5,7 @@ ids keeps the state that was computed with them.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nodes.model_worker.kv.history import common_prefix
 
@@ -36,6 +36,19 @@ class Answers:
         if len(self._ids) > LIMIT:
             self._ids.popitem(last=False)
             self.forgotten += 1
+
+    def as_dict(self) -> dict[str, list[tuple[int, ...]]]:
+        """A copy: text → ids, oldest first."""
+        return {text: list(ways) for text, ways in self._ids.items()}
+
+    @classmethod
+    def of(cls, known: Mapping[str, Sequence[Sequence[int]]]) -> "Answers":
+        """As `as_dict` gave them."""
+        answers = cls()
+        for text, ways in known.items():
+            for ids in ways:
+                answers.remember(text, ids)
+        return answers
 
     def __contains__(self, text: str) -> bool:
         return text in self._ids

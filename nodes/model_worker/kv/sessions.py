@@ -1,95 +1,456 @@
-"""The attention states of all conversations, within a budget of bytes; the least recently used gives way, counted."""
+"""The attention states of all conversations of one model: what a request finds of them, and what stays of its work.
+
+The model works on one state at a time, the desk: blocks of memory that grow in place. What conversations were computed
+to lies beside it in chunks, which they share where they begin alike. A request is laid out on the desk from its longest
+beginning that is held; a conversation that simply goes on finds the desk as it left it. Afterwards the new tokens are
+copied off into chunks. A chunk never changes.
+"""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from nodes.model_worker.kv.answers import Answers
+from nodes.model_worker.kv.exactness import Exactness
+from nodes.model_worker.kv.history import Divergence, match
 from nodes.model_worker.kv.state import AttentionState
+from nodes.model_worker.kv.tree import Chunk, Tree
+from nodes.model_worker.kv.worth import Costs, worth
+
+MOST = 1000
+"""Conversations remembered by name; past it the least recently used is forgotten, counted."""
+
+
+class ChunkUnusable(Exception):
+    """A chunk cannot be had from the disk; the message names why."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A chunk of a conversation as it lies on the disk."""
+
+    address: str
+    ids: tuple[int, ...]
+    exactness: Exactness
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """A conversation as it was written down."""
+
+    line: list[Kept]
+    answers: Answers
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A conversation to be written down: every chunk with what it held at this moment."""
+
+    name: str
+    line: list[tuple[Chunk, Any]]
+    answers: dict[str, list[tuple[int, ...]]]
+
+
+class Disk(Protocol):
+    """Where conversations survive the process. `nodes.model_worker.kv.shelf` is one.
+
+    `recall` gives a word of why there is nothing, "" where there never was. `read` raises ChunkUnusable.
+    """
+
+    def recall(self, name: str) -> Recalled | str: ...
+    def discover(self, parent: Chunk, ids: tuple[int, ...]) -> Kept | None: ...
+    def read(self, chunk: Chunk) -> Any: ...
+    def keep(self, snapshot: Snapshot) -> None: ...
 
 
 @dataclass
 class Session:
-    """What is kept of one conversation."""
+    """What is known of one conversation."""
 
-    state: AttentionState
+    name: str
+    end: Chunk
+    """Where it stands in the tree."""
     answers: Answers = field(default_factory=Answers)
+    ids: list[int] = field(default_factory=list)
+    """Of its line, for as long as it is used."""
+    wanted: Exactness = Exactness.CONTINUOUS
+    """What its last request asked for."""
+
+
+@dataclass(frozen=True)
+class Laid:
+    """What lies on the desk for a request."""
+
+    reused: int
+    restored: int
+    """Of these, read from the disk for it."""
+    exactness: Exactness
+    divergence: Divergence | None
+    """Where the request departs from its own conversation."""
+    missed: str = ""
+    """Why something kept could not be used."""
 
 
 @dataclass
 class Counts:
     hits: int = 0
-    """Requests that found a state of their session."""
+    """Requests of a known session."""
     misses: int = 0
     evicted: int = 0
-    """States dropped because others needed the room."""
+    """Chunks dropped from memory because others needed the room."""
+    lost: int = 0
+    """Of these, the ones that lay nowhere else."""
     oversized: int = 0
-    """States dropped because they alone exceed the budget."""
+    """Times when one conversation alone exceeded the budget."""
     broken: int = 0
     """States dropped because a request failed inside the model and may have left them half written."""
     answers_forgotten: int = 0
     """Earlier answers whose ids gave way to later ones of the same session."""
+    sessions_forgotten: int = 0
+    restored: int = 0
+    """Chunks read from the disk."""
+    unusable: int = 0
+    """Chunks that should have been on the disk and could not be used."""
+    not_worth_loading: int = 0
+    """Chunks computed again because that was faster than reading them."""
 
 
 class Sessions:
     """Conversations by name. One request at a time works on a session, and meanwhile nobody else sees it."""
 
-    def __init__(self, layers: int, budget: int, bytes_per_token: int) -> None:
+    def __init__(
+        self,
+        *,
+        layers: int,
+        budget: int,
+        bytes_per_token: int,
+        size: int,
+        seconds: Callable[[], float] = lambda: 0.0,
+        disk: Disk | None = None,
+    ) -> None:
+        """`size`: tokens of a chunk. `seconds`: a monotonic clock."""
         self._layers = layers
         self._budget = budget
         self._bytes_per_token = bytes_per_token
+        self._seconds = seconds
+        self._disk = disk
+        self._tree = Tree(size, self._discover)
         self._kept: OrderedDict[str, Session] = OrderedDict()
+        self._desk = AttentionState(layers, size)
+        self._laid: list[Chunk] = []
+        """The chunks that lie on the desk in full, from its beginning."""
+        self._at_work: Session | None = None
+        """Whose request lies on the desk."""
+        self._missed = ""
+        """Why something kept could not be used for the session at work."""
+        self.costs = Costs()
         self.counts = Counts()
 
     def __len__(self) -> int:
         return len(self._kept)
 
     @property
+    def state(self) -> AttentionState:
+        """The desk."""
+        return self._desk
+
+    @property
     def nbytes(self) -> int:
-        return sum(session.state.nbytes for session in self._kept.values())
+        return self._desk.nbytes + self._chunk_bytes()
 
     @contextmanager
     def use(self, name: str) -> Iterator[Session]:
         """The session of that name, or a new one, to work on; afterwards it is the most recently used.
 
-        The empty name is always new and never kept. A state that a failure left half written is not kept either.
+        The empty name is always new and never kept. What a failure left half written is not kept either.
         """
         session = self._take(name)
         try:
             yield session
         finally:
-            self._put(name, session)
+            self._put(session)
+
+    def lay(self, session: Session, ids: Sequence[int], wanted: Exactness = Exactness.CONTINUOUS) -> Laid:
+        """Put on the desk what is held of `ids` at the class `wanted` or above. At least the last token is left out."""
+        session.wanted = wanted
+        self._at_work = session
+        own = match(session.ids, ids)
+        found = self._tree.find(ids, wanted, session.end)
+        line, tokens, restored = self._readable(found.line, found.tokens)
+        self._lay_out(line, tokens)
+        now = self._seconds()
+        for chunk in line:
+            chunk.used = now
+            chunk.hits += 1
+        lowest = min((chunk.exactness for chunk in line), default=Exactness.COLD)
+        if tokens % self._tree.size:
+            lowest = min(lowest, Exactness.CONTINUOUS)
+        return Laid(tokens, restored, lowest, own.divergence, self._missed)
 
     def make_room(self, tokens: int) -> None:
-        """Evict until the session in use may grow to `tokens` within the budget, or none is left to evict."""
-        self._evict_to(self._budget - tokens * self._bytes_per_token)
+        """Evict until the desk may grow to `tokens` within the budget; what lies on the desk as well goes first."""
+        room = self._budget - tokens * self._bytes_per_token
+        for chunk in self._laid:
+            if self._chunk_bytes() <= room:
+                return
+            chunk.data = None
+        self._evict_to(room)
+
+    def unsettled(self) -> str | None:
+        """A conversation that is to be cold and has whole chunks that are not; the least recently used of them."""
+        for name, session in self._kept.items():
+            if session.wanted is Exactness.COLD and any(
+                len(chunk.ids) == self._tree.size and chunk.exactness is not Exactness.COLD
+                for chunk in session.end.line()
+            ):
+                return name
+        return None
 
     def clear(self) -> None:
+        """Forget everything that is in memory."""
         self._kept.clear()
+        self._tree = Tree(self._tree.size, self._discover)
+        self._clear_desk()
 
     def stats(self) -> dict[str, float]:
-        return {"sessions": len(self), "bytes": self.nbytes, "budget": self._budget, **vars(self.counts)}
+        chunks = sum(1 for _ in self._tree.chunks())
+        return {
+            "sessions": len(self),
+            "chunks": chunks,
+            "bytes": self.nbytes,
+            "budget": self._budget,
+            **vars(self.counts),
+        }
+
+    # What is found
 
     def _take(self, name: str) -> Session:
-        kept = self._kept.pop(name, None)
+        self._missed = ""
+        session = self._kept.pop(name, None)
         if name:
-            self.counts.hits += kept is not None
-            self.counts.misses += kept is None
-        return kept or Session(AttentionState(self._layers))
+            self.counts.hits += session is not None
+            self.counts.misses += session is None
+        if session is None:
+            session = self._recalled(name) if name and self._disk else Session(name, self._tree.root)
+        session.ids = session.end.all_ids()
+        return session
 
-    def _put(self, name: str, session: Session) -> None:
+    def _recalled(self, name: str) -> Session:
+        """The session as it was written down, if it was; its chunks are read when they are needed."""
+        assert self._disk is not None
+        recalled = self._disk.recall(name)
+        if isinstance(recalled, str):
+            self._missed = recalled
+            return Session(name, self._tree.root)
+        chunk = self._tree.root
+        now = self._seconds()
+        for kept in recalled.line:
+            chunk = self._tree.attach(chunk, kept.ids, kept.exactness, kept.address, now)
+        chunk.ends += 1
+        return Session(name, chunk, recalled.answers)
+
+    def _discover(self, parent: Chunk, ids: tuple[int, ...]) -> Chunk | None:
+        kept = self._disk.discover(parent, ids) if self._disk else None
+        if kept is None:
+            return None
+        return self._tree.attach(parent, kept.ids, kept.exactness, kept.address, self._seconds())
+
+    def _readable(self, line: list[Chunk], tokens: int) -> tuple[list[Chunk], int, int]:
+        """The line as far as its bytes can be had, and are worth reading: (line, tokens, tokens read from the disk)."""
+        restored = 0
+        for number, chunk in enumerate(line):
+            start = number * self._tree.size
+            laid = number < len(self._laid) and self._laid[number] is chunk
+            if chunk.data is not None or laid:
+                continue
+            if not self._read(chunk):
+                return line[:number], min(tokens, start), restored
+            restored += min(tokens, start + len(chunk.ids)) - start
+        return line, tokens, restored
+
+    def _read(self, chunk: Chunk) -> bool:
+        nbytes = len(chunk.ids) * self._bytes_per_token
+        if not self.costs.loading_pays(len(chunk.ids), nbytes):
+            self.counts.not_worth_loading += 1
+            return False
+        began = self._seconds()
+        try:
+            chunk.data = self._from_disk(chunk)
+        except ChunkUnusable as error:
+            self.counts.unusable += 1
+            self._missed = str(error)
+            self._forget(chunk)
+            return False
+        self.costs.loaded(nbytes, self._seconds() - began)
+        self.counts.restored += 1
+        return True
+
+    def _from_disk(self, chunk: Chunk) -> Any:
+        if self._disk is None or not chunk.address:
+            raise ChunkUnusable("it lies nowhere")
+        return self._disk.read(chunk)
+
+    def _forget(self, chunk: Chunk) -> None:
+        """Take out a chunk that cannot be had, and what rests on it; sessions end before it."""
+        parent = chunk.parent or self._tree.root
+        for session in self._kept.values():
+            if chunk in session.end.line():
+                self._end_at(session, parent)
+        self._tree.drop(chunk)
+
+    # The desk
+
+    def _lay_out(self, line: list[Chunk], tokens: int) -> None:
+        common = 0
+        while common < min(len(line), len(self._laid)) and line[common] is self._laid[common]:
+            common += 1
+        on_desk = sum(len(chunk.ids) for chunk in line[:common])
+        self._desk.truncate(min(on_desk, tokens, len(self._desk.ids)))
+        for chunk in line[common:]:
+            held = len(self._desk.ids)
+            count = min(len(chunk.ids), tokens - held)
+            data = chunk.data if count == len(chunk.ids) else chunk.data[..., :count, :]
+            self._desk.append(data, chunk.ids[:count], cold=chunk.exactness is Exactness.COLD)
+        self._pin(_in_full(line, tokens))
+
+    def _pin(self, laid: list[Chunk]) -> None:
+        """These lie on the desk in full; while they do, they stay in the tree even without data of their own."""
+        for chunk in laid:
+            chunk.pins += 1
+        for chunk in self._laid:
+            chunk.pins -= 1
+        before, self._laid = self._laid, laid
+        for chunk in before:
+            self._tree.prune(chunk)
+
+    def _clear_desk(self) -> None:
+        self._desk = AttentionState(self._layers, self._tree.size)
+        self._pin([])
+
+    # What stays
+
+    def _put(self, session: Session) -> None:
         self.counts.answers_forgotten += session.answers.forgotten
         session.answers.forgotten = 0
-        if not session.state.whole:
+        if not self._desk.whole:
             self.counts.broken += 1
-        elif session.state.nbytes > self._budget:
+            self._clear_desk()
+        else:
+            self._refill()
+            if session.name and session is self._at_work:
+                self._copy_off(session)
+        self._at_work = None
+        session.ids = []
+        if session.name and session.end is not self._tree.root:
+            self._kept[session.name] = session
+            self._write_down(session)
+            self._forget_oldest()
+        self._evict_to_budget()
+
+    def _refill(self) -> None:
+        """Give chunks back what they had left to the desk alone."""
+        size = self._tree.size
+        for number, chunk in enumerate(self._laid):
+            if chunk.data is None:
+                chunk.data = self._desk.piece(number * size, number * size + len(chunk.ids))
+
+    def _copy_off(self, session: Session) -> None:
+        """Make chunks of what the desk holds beyond those that lie on it, and let the session end there."""
+        size, desk, now = self._tree.size, self._desk, self._seconds()
+        line = [chunk for chunk in self._laid if len(chunk.ids) == size]
+        if len(desk.ids) == sum(len(chunk.ids) for chunk in self._laid):
+            line = list(self._laid)
+        else:
+            for start in range(len(line) * size, len(desk.ids), size):
+                end = min(start + size, len(desk.ids))
+                exactness = Exactness.COLD if end <= desk.cold else Exactness.CONTINUOUS
+                parent = line[-1] if line else self._tree.root
+                line.append(self._tree.add(parent, desk.ids[start:end], exactness, desk.piece(start, end), now))
+        before = session.end
+        self._end_at(session, line[-1] if line else self._tree.root)
+        self._pin(line)
+        self._outgrown(before, line)
+
+    def _outgrown(self, before: Chunk, line: list[Chunk]) -> None:
+        """The part of a chunk with which the conversation ended until now is of no use to anybody else."""
+        grown = next((chunk for chunk in line if chunk.parent is before.parent), None)
+        if grown is None or grown is before or before.ends or before.pins or before.children:
+            return
+        if grown.ids[: len(before.ids)] == before.ids and len(before.ids) < self._tree.size:
+            self._tree.drop(before)
+
+    def _end_at(self, session: Session, chunk: Chunk) -> None:
+        session.end.ends -= 1 if session.end.parent is not None else 0
+        session.end = chunk
+        chunk.ends += 1 if chunk.parent is not None else 0
+
+    def _write_down(self, session: Session) -> None:
+        if self._disk is not None:
+            line = [(chunk, chunk.data) for chunk in session.end.line()]
+            self._disk.keep(Snapshot(session.name, line, session.answers.as_dict()))
+
+    def _forget_oldest(self) -> None:
+        while len(self._kept) > MOST:
+            _, oldest = self._kept.popitem(last=False)
+            self._end_at(oldest, self._tree.root)
+            self.counts.sessions_forgotten += 1
+
+    # The budget
+
+    def _chunk_bytes(self) -> int:
+        return sum(chunk.nbytes for chunk in self._tree.chunks())
+
+    def _evict_to_budget(self) -> None:
+        if self._desk.nbytes > self._budget:
             self.counts.oversized += 1
-        elif name and session.state.ids:
-            self._kept[name] = session
+        if self.nbytes > self._budget:
+            self._clear_desk()  # all of it lies in chunks, too
             self._evict_to(self._budget)
 
     def _evict_to(self, limit: int) -> None:
-        while self._kept and self.nbytes > limit:
-            self._kept.popitem(last=False)
-            self.counts.evicted += 1
+        """Drop chunks from memory, those of least worth first and none before what rests on it."""
+        held = self._chunk_bytes()
+        while held > limit:
+            loose = [chunk for chunk in self._tree.chunks() if chunk.data is not None and not _bears(chunk)]
+            if not loose:
+                return
+            chunk = min(loose, key=self._worth)
+            held -= chunk.nbytes
+            self._evict(chunk)
+
+    def _evict(self, chunk: Chunk) -> None:
+        chunk.data = None
+        self.counts.evicted += 1
+        if chunk.address or chunk.pins:
+            return
+        self.counts.lost += 1
+        for session in self._kept.values() if chunk.ends else ():
+            if session.end is chunk:
+                self._end_at(session, chunk.parent or self._tree.root)
+        self._tree.prune(chunk)
+
+    def _worth(self, chunk: Chunk) -> float:
+        return worth(
+            saved_s=self.costs.compute_s * len(chunk.ids) or float(len(chunk.ids)),
+            age_s=self._seconds() - chunk.used,
+            hits=chunk.hits,
+            salience=chunk.salience,
+            nbytes=chunk.nbytes,
+        )
+
+
+def _in_full(line: list[Chunk], tokens: int) -> list[Chunk]:
+    """Those of the line that lie within its first `tokens`."""
+    found, end = [], 0
+    for chunk in line:
+        end += len(chunk.ids)
+        if end <= tokens:
+            found.append(chunk)
+    return found
+
+
+def _bears(chunk: Chunk) -> bool:
+    """Whether a chunk in memory rests on this one."""
+    return any(child.data is not None for child in chunk.children)

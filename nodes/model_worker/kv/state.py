@@ -1,7 +1,9 @@
-"""The attention state of one conversation: the layers, and the ids they were computed from."""
+"""The attention state a model works on: the layers, and the ids they were computed from."""
 
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor
 from transformers.cache_utils import Cache
 
 from nodes.model_worker.kv.layer import GrowingLayer
@@ -10,13 +12,16 @@ from nodes.model_worker.kv.layer import GrowingLayer
 class AttentionState:
     """Position i of every layer holds keys and values of token `ids[i]`, at all times but inside a forward pass.
 
-    The token sampled last is not in it: it has no keys and values until it is forwarded.
+    The token sampled last is not in it: it has no keys and values until it is forwarded. `cold` tells how many of the
+    first tokens were computed in whole chunks of `size` on absolute boundaries, each after cold ones only.
     """
 
-    def __init__(self, layers: int) -> None:
+    def __init__(self, layers: int, size: int) -> None:
         self.layers = [GrowingLayer() for _ in range(layers)]
         self.cache = Cache(layers=list(self.layers))
+        self.size = size
         self.ids: list[int] = []
+        self.cold = 0
 
     @property
     def nbytes(self) -> int:
@@ -29,8 +34,21 @@ class AttentionState:
 
     def computed(self, ids: Sequence[int]) -> None:
         """Note that the model has just been forwarded over `ids` with this state."""
-        self.ids.extend(ids)
-        self._check()
+        self._note(ids, cold=True)
+
+    @torch.inference_mode()
+    def append(self, data: Tensor, ids: Sequence[int], *, cold: bool) -> None:
+        """Go on with what was computed before: [layers, 2, kv_heads, tokens, head_dim], keys before values."""
+        for layer, (keys, values) in zip(self.layers, data, strict=True):
+            device = layer.device if layer.is_initialized else data.device
+            layer.update(keys[None].to(device), values[None].to(device))
+        self._note(ids, cold=cold)
+
+    @torch.inference_mode()
+    def piece(self, start: int, end: int) -> Tensor:
+        """A copy of the tokens [start, end) in the processor's memory: [layers, 2, kv_heads, tokens, head_dim]."""
+        parts = [torch.stack((layer.keys[0, :, start:end], layer.values[0, :, start:end])) for layer in self.layers]
+        return torch.stack(parts).cpu()
 
     def truncate(self, tokens: int) -> None:
         """Keep the first `tokens`."""
@@ -38,12 +56,19 @@ class AttentionState:
             raise ValueError(f"cannot keep {tokens} of {len(self.ids)} tokens")
         self.cache.crop(tokens - len(self.ids))
         del self.ids[tokens:]
+        self.cold = min(self.cold, tokens - tokens % self.size)
         self._check()
 
     @property
     def whole(self) -> bool:
         """Every layer holds exactly the tokens of `ids`. False after a forward pass that failed half way."""
         return {layer.get_seq_length() for layer in self.layers} == {len(self.ids)}
+
+    def _note(self, ids: Sequence[int], *, cold: bool) -> None:
+        if cold and self.cold == len(self.ids) and len(ids) == self.size:
+            self.cold += self.size
+        self.ids.extend(ids)
+        self._check()
 
     def _check(self) -> None:
         if not self.whole:

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodes.model_worker.generation import forward, prefill
-from nodes.model_worker.kv.history import match
 from nodes.model_worker.kv.sessions import Sessions
 from tests.unit.model_worker import tiny
 
@@ -52,20 +51,19 @@ def next_request(last: list[int], action: Action) -> list[int]:
 @settings(max_examples=40, deadline=None)
 @given(actions=ACTIONS, budget=st.sampled_from([1 << 20, 2 * 128 * PER_TOKEN]))
 def test_every_answer_is_the_cold_one(actions: list[Action], budget: int) -> None:
-    sessions = Sessions(layers=2, budget=budget, bytes_per_token=PER_TOKEN)
+    sessions = Sessions(layers=2, budget=budget, bytes_per_token=PER_TOKEN, size=16)
     asked: dict[str, list[int]] = {}
     for action in actions:
         name = action[0]
         ids = asked[name] = next_request(asked.get(name, []), action)[:200]
         with sessions.use(name) as session:
-            reused = match(session.state.ids, ids).reused
-            session.state.truncate(reused)
+            reused = sessions.lay(session, ids).reused
             sessions.make_room(len(ids) + 2)
-            session.state.reserve(len(ids) + 2)
-            logits = prefill(model(), session.state, ids[reused:], chunk=16, interrupted=lambda: "")
+            sessions.state.reserve(len(ids) + 2)
+            logits = prefill(model(), sessions.state, ids[reused:], chunk=16, interrupted=lambda: "")
             assert logits is not None
-            following = forward(model(), session.state, [int(logits.argmax())])
-            computed = session.state.ids
+            following = forward(model(), sessions.state, [int(logits.argmax())])
+            computed = list(sessions.state.ids)
         cold = model()(input_ids=torch.tensor([computed]), use_cache=False).logits[0, -2:]
         torch.testing.assert_close(torch.stack([logits, following]), cold, atol=TOLERANCE, rtol=0)
         assert sessions.nbytes <= budget

@@ -35,7 +35,7 @@ def cold(level: Level, request: Generate) -> Generated:
 def prompt_of(engine: Engine, generated: Generated) -> Generate:
     """The ids that session `s` was sent last, earlier answers in the ids they were generated in."""
     with engine._sessions.use("s") as session:
-        return Generate(ids=session.state.ids[: generated.tokens_reused + generated.tokens_computed])
+        return Generate(ids=session.ids[: generated.tokens_reused + generated.tokens_computed])
 
 
 def test_the_streamed_texts_together_are_the_answer(engine: Engine) -> None:
@@ -98,10 +98,13 @@ def test_an_edited_message_is_named_and_computed_anew(engine: Engine, level: Lev
     assert edited.ids == cold(level, request).ids
 
 
-def test_a_session_of_another_name_reuses_nothing(engine: Engine) -> None:
+def test_conversations_that_begin_alike_share_their_beginning(engine: Engine) -> None:
     engine.generate(Generate(messages=chat("ok"), session="s"))
-    assert engine.generate(Generate(messages=chat("ok"), session="t")).tokens_reused == 0
-    assert engine.generate(Generate(messages=chat("ok"))).tokens_reused == 0
+    shared = engine.generate(Generate(messages=chat("ok"), session="t"))
+    assert (shared.tokens_reused, shared.tokens_computed) == (shared.tokens_reused, 1)
+    assert shared.tokens_reused > 0
+    assert engine.generate(Generate(messages=chat("ok"))).tokens_computed == 1
+    assert engine.generate(Generate(ids=[9, 8, 7], session="u")).tokens_reused == 0
 
 
 def test_a_stop_text_ends_the_answer_before_it_and_the_session_goes_on(engine: Engine, level: Level) -> None:
@@ -256,11 +259,11 @@ def test_weights_that_are_not_what_they_are_said_to_be_are_refused_and_the_own_o
     assert engine.load().version == own
 
 
-def test_memory_that_runs_out_is_a_named_error_and_the_session_starts_anew(
+def test_memory_that_runs_out_is_a_named_error_and_the_session_goes_on_from_before(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = Generate(messages=chat("ok"), session="s")
-    engine.generate(request)
+    first = engine.generate(request)
     layer = engine.load().model.model.layers[1]
 
     def exhausted(*_: Any, **__: Any) -> None:
@@ -271,7 +274,8 @@ def test_memory_that_runs_out_is_a_named_error_and_the_session_starts_anew(
         with pytest.raises(ModelMemory, match="level sensory: memory ran out"):
             engine.generate(request)
     assert engine.stats()["broken"] == 1
-    assert engine.generate(request).tokens_reused == 0
+    again = engine.generate(request)
+    assert (again.tokens_computed, again.ids) == (1, first.ids)
 
 
 def test_a_model_that_is_not_there_is_said_when_it_is_first_needed(level: Level) -> None:

@@ -24,7 +24,7 @@ def never() -> str:
 def run(
     model: Any, *, limit: int = 6, stop: Sequence[str] = (), stop_ids: Sequence[int] = (), interrupted: Any = never
 ) -> tuple[AttentionState, list[Step]]:
-    state = AttentionState(model.config.num_hidden_layers)
+    state = AttentionState(model.config.num_hidden_layers, 16)
     logits = prefill(model, state, PROMPT, chunk=4, interrupted=never)
     assert logits is not None
     steps = decode(
@@ -86,7 +86,7 @@ def test_held_back_text_comes_with_the_last_token_however_it_ends(model: Any) ->
 
 
 def test_an_interrupted_prefill_keeps_the_chunks_it_has_computed(model: Any) -> None:
-    state = AttentionState(model.config.num_hidden_layers)
+    state = AttentionState(model.config.num_hidden_layers, 16)
     answers = iter(["", "cancelled"])
     assert prefill(model, state, PROMPT, chunk=4, interrupted=lambda: next(answers)) is None
     assert state.ids == PROMPT[:4]

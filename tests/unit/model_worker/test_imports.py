@@ -3,7 +3,8 @@ import sys
 
 LIGHT = [
     *("levels", "fits", "folder", "host", "learned", "text", "rendering", "errors", "residency", "worker", "node"),
-    *("kv.history", "kv.answers"),
+    *("kv.history", "kv.answers", "kv.exactness", "kv.worth", "kv.tree"),
+    *("kv.codec", "kv.chunkfile", "kv.manifest", "kv.index", "kv.vault", "commands"),
 ]
 
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from nodes.model_worker.generation import decode, forward, prefill
-from nodes.model_worker.kv.history import match
 from nodes.model_worker.kv.sessions import Sessions
 from nodes.model_worker.sampling import Sampler, Sampling
 from nodes.model_worker.text import TextStream
 
 TOLERANCE = 1e-4
 GREEDY = 16
+SIZE = 16
 FIRST = [7 * i % 290 + 3 for i in range(90)]
 
 # Each case: requests (session, ids) in order, then what the last one may reuse.
@@ -25,9 +25,13 @@ CASES: dict[str, tuple[list[tuple[str, list[int]]], int]] = {
     "shorter context": ([("a", FIRST), ("a", FIRST[:40])], 39),
     "same context twice": ([("a", FIRST), ("a", FIRST)], 89),
     "one token": ([("a", FIRST), ("a", FIRST[:1])], 0),
-    "different session": ([("a", FIRST), ("b", [*FIRST[:50], 8])], 0),
-    "back to an earlier branch": ([("a", FIRST), ("a", [*FIRST[:60], 5, 6]), ("a", [*FIRST, 4])], 60),
-    "evicted": ([("a", FIRST), *((name, FIRST[:64]) for name in "bcde"), ("a", [*FIRST, 4])], 0),
+    "another session that begins alike": ([("a", FIRST), ("b", [*FIRST[:50], 8])], 50),
+    "another session": ([("a", FIRST), ("b", [8, *FIRST[:50]])], 0),
+    "back to an earlier branch": ([("a", FIRST), ("a", [*FIRST[:60], 5, 6]), ("a", [*FIRST, 4])], 90),
+    "evicted": (
+        [("a", FIRST), *((name, [200 + n, *FIRST[:63]]) for n, name in enumerate("bcdefghijk")), ("a", [*FIRST, 4])],
+        0,
+    ),
 }
 
 
@@ -43,14 +47,13 @@ def cold(model: Any, ids: Sequence[int]) -> Iterator[Tensor]:
 def answer(model: Any, sessions: Sessions, name: str, ids: list[int]) -> tuple[int, list[Tensor]]:
     """(tokens reused, logits along the greedy answer)."""
     with sessions.use(name) as session:
-        reused = match(session.state.ids, ids).reused
-        session.state.truncate(reused)
+        reused = sessions.lay(session, ids).reused
         sessions.make_room(len(ids) + GREEDY)
-        logits = prefill(model, session.state, ids[reused:], chunk=16, interrupted=lambda: "")
+        logits = prefill(model, sessions.state, ids[reused:], chunk=SIZE, interrupted=lambda: "")
         assert logits is not None
         seen = [logits]
         while len(seen) < GREEDY:
-            seen.append(forward(model, session.state, [int(seen[-1].argmax())]))
+            seen.append(forward(model, sessions.state, [int(seen[-1].argmax())]))
     return reused, seen
 
 
@@ -58,8 +61,9 @@ def answer(model: Any, sessions: Sessions, name: str, ids: list[int]) -> tuple[i
 def test_reuse_gives_the_logits_and_tokens_of_a_cold_computation(model: Any, case: str) -> None:
     requests, reusable = CASES[case]
     per_token = 2 * 2 * 2 * 8 * 4
-    sessions = Sessions(layers=2, budget=4 * 128 * per_token, bytes_per_token=per_token)
-    for name, ids in requests:
+    now = 0.0
+    sessions = Sessions(layers=2, budget=4 * 128 * per_token, bytes_per_token=per_token, size=SIZE, seconds=lambda: now)
+    for now, (name, ids) in enumerate(requests):  # noqa: B007 - read by the clock
         reused, warm = answer(model, sessions, name, ids)
     assert reused == reusable
     for index, expected in enumerate(cold(model, ids)):
@@ -69,11 +73,12 @@ def test_reuse_gives_the_logits_and_tokens_of_a_cold_computation(model: Any, cas
 
 def test_the_same_schedule_of_chunks_is_equal_to_the_last_bit(model: Any) -> None:
     """Reuse up to a chunk boundary and going on is what a cold prefill does from there."""
-    sessions = Sessions(layers=2, budget=1 << 30, bytes_per_token=1)
+    sessions = Sessions(layers=2, budget=1 << 30, bytes_per_token=1, size=SIZE)
     with sessions.use("a") as session:
-        first = prefill(model, session.state, FIRST, chunk=16, interrupted=lambda: "")
-        session.state.truncate(64)
-        again = prefill(model, session.state, FIRST[64:], chunk=16, interrupted=lambda: "")
+        sessions.lay(session, FIRST)
+        first = prefill(model, sessions.state, FIRST, chunk=SIZE, interrupted=lambda: "")
+        sessions.state.truncate(64)
+        again = prefill(model, sessions.state, FIRST[64:], chunk=SIZE, interrupted=lambda: "")
     assert first is not None
     assert again is not None
     assert torch.equal(first, again)
@@ -89,7 +94,7 @@ def test_other_architectures_reuse_as_exactly(kind: str) -> None:
     tokens = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "initializer_range": 0.3}
     config = AutoConfig.for_model(kind, **shape, **extra, **tokens)
     other = AutoModelForCausalLM.from_config(config).eval().requires_grad_(requires_grad=False)
-    sessions = Sessions(layers=2, budget=1 << 30, bytes_per_token=1)
+    sessions = Sessions(layers=2, budget=1 << 30, bytes_per_token=1, size=SIZE)
     answer(other, sessions, "a", FIRST)
     reused, warm = answer(other, sessions, "a", [*FIRST[:70], 5, 6])
     assert reused == 70
@@ -98,7 +103,7 @@ def test_other_architectures_reuse_as_exactly(kind: str) -> None:
 
 
 def test_a_second_turn_forwards_only_what_is_new(model: Any) -> None:
-    sessions = Sessions(layers=2, budget=1 << 30, bytes_per_token=1)
+    sessions = Sessions(layers=2, budget=1 << 30, bytes_per_token=1, size=SIZE)
     answer(model, sessions, "a", FIRST)
     forwarded: list[int] = []
 
@@ -110,12 +115,14 @@ def test_a_second_turn_forwards_only_what_is_new(model: Any) -> None:
             return model(input_ids=input_ids, **rest)
 
     with sessions.use("a") as session:
-        held = len(session.state.ids)
-        logits = prefill(Counting(), session.state, [1, 2, 3], chunk=64, interrupted=lambda: "")
+        sessions.lay(session, [*session.ids, 1, 2, 3])
+        state = sessions.state
+        held = len(state.ids)
+        logits = prefill(Counting(), state, [1, 2, 3], chunk=64, interrupted=lambda: "")
         assert logits is not None
         steps = decode(
             Counting(),
-            session.state,
+            state,
             logits,
             sampler=Sampler(Sampling()),
             text=TextStream(lambda _: ""),
@@ -124,5 +131,5 @@ def test_a_second_turn_forwards_only_what_is_new(model: Any) -> None:
             interrupted=lambda: "",
         )
         assert len(list(steps)) == 4
-        assert len(session.state.ids) == held + 6
+        assert len(state.ids) == held + 6
     assert forwarded == [3, 1, 1, 1]

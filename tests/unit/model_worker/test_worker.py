@@ -22,6 +22,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.may_go_on = threading.Event()
         self.problem = ""
+        self.state_problem = ""
         self.done: list[str] = []
 
     def generate(
@@ -54,11 +55,17 @@ class FakeEngine:
     def unload(self) -> None:
         self.done.append("unload")
 
+    def close(self) -> None:
+        self.done.append("close")
+
     def info(self) -> ModelInfo:
         return ModelInfo(level="small", model="/m", version="v", loaded=True)
 
     def stats(self) -> dict[str, float]:
         return {"sessions": len(self.done)}
+
+    def disk_stats(self) -> dict[str, float]:
+        return {"disk_waiting": 0}
 
 
 @pytest.fixture
@@ -102,7 +109,7 @@ async def test_work_is_done_in_order_one_piece_at_a_time(worker: Worker, engine:
     engine.may_go_on.set()
     await asyncio.gather(*asked, unloading)
     assert engine.done == ["a", "b", "c", "unload"]
-    assert (worker.waiting, worker.state_stats) == (0, {"sessions": 4})
+    assert (worker.waiting, worker.state_stats) == (0, {"sessions": 4, "disk_waiting": 0})
 
 
 async def test_a_request_given_up_while_it_waits_is_never_begun(worker: Worker, engine: FakeEngine) -> None:
@@ -125,7 +132,7 @@ async def test_closing_ends_what_runs_and_drops_what_waits(worker: Worker, engin
     assert (await running).tokens_generated < 10**9
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert engine.done == ["a"]
+    assert engine.done == ["a", "close"]
 
 
 async def test_why_the_model_does_not_load_is_kept_to_be_shown(worker: Worker) -> None:

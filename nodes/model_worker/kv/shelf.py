@@ -1,0 +1,181 @@
+"""One model's part of a vault, as its sessions use it: reads at once, writes in the background.
+
+A conversation is written down after every turn. While the writer is busy, later turns of the same conversation replace
+the earlier one in the queue; so the queue holds each conversation once, as it was last.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nodes.model_worker.kv.answers import Answers
+from nodes.model_worker.kv.chunkfile import Content, Unreadable
+from nodes.model_worker.kv.exactness import Exactness, exactness
+from nodes.model_worker.kv.manifest import KeptChunk, Manifest
+from nodes.model_worker.kv.sessions import ChunkUnusable, Kept, Recalled, Snapshot
+from nodes.model_worker.kv.tree import Chunk
+from nodes.model_worker.kv.vault import Vault, differing, model_word
+from runtime.clock import Clock
+
+
+class Shelf:
+    """Reads on the caller's thread. `problem` says why the last write failed, "" if it did not."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        fingerprint: Mapping[str, str],
+        *,
+        model: str,
+        size: int,
+        clock: Clock | None = None,
+        noticed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`noticed` is called on the writing thread whenever `problem` has changed."""
+        self._vault = vault
+        self._fingerprint = dict(fingerprint)
+        self._word = model_word(self._fingerprint)
+        self._model = model
+        self._size = size
+        self._clock = clock or Clock()
+        self._noticed = noticed
+        self._waiting: OrderedDict[str, Snapshot] = OrderedDict()
+        self._changed = threading.Condition()
+        self._busy = False
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self.problem = ""
+        self.failed = 0
+
+    # Reading
+
+    def recall(self, name: str) -> Recalled | str:
+        """What was written of the conversation, or why it cannot be used; "" where there never was anything."""
+        kept = self._vault.read_session(self._word, name)
+        if isinstance(kept, str):
+            others = self._vault.other_models(name)
+            return kept or (f"kept under another model: {differing(others[0], self._fingerprint)}" if others else "")
+        line = [Kept(chunk.address, tuple(chunk.ids), exactness(chunk.exactness)) for chunk in kept.line]
+        self._vault.used([chunk.address for chunk in line])
+        return Recalled(line, Answers.of(kept.answers))
+
+    def discover(self, parent: Chunk, ids: tuple[int, ...]) -> Kept | None:
+        """A whole chunk after `parent` that somebody else computed."""
+        for row in self._vault.index.named(self._word, self._vault.line_name(self._name(parent), ids)):
+            if row.tokens == len(ids) and row.parent == parent.address:
+                return Kept(row.address, ids, Exactness(row.exactness))
+        return None
+
+    def read(self, chunk: Chunk) -> Tensor:
+        """[layers, 2, kv_heads, tokens, head_dim]. Raises ChunkUnusable with the reason."""
+        try:
+            content = self._vault.read_chunk(chunk.address, self._fingerprint)
+        except Unreadable as error:
+            raise ChunkUnusable(f"chunk {chunk.address[:12]}: {error}") from error
+        if tuple(content.ids) != chunk.ids:  # a name that fits is not yet a match
+            raise ChunkUnusable(f"chunk {chunk.address[:12]}: it holds other tokens")
+        return _tensor(content)
+
+    # Writing
+
+    def keep(self, snapshot: Snapshot) -> None:
+        with self._changed:
+            self._waiting[snapshot.name] = snapshot
+            self._waiting.move_to_end(snapshot.name)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write_all, name="attention-state", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def flush(self, timeout_s: float | None = None) -> bool:
+        """Wait until all is written; False if it took longer or failed (then see `problem`)."""
+        with self._changed:
+            done = self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout_s)
+        return done and not self.problem
+
+    def close(self) -> None:
+        """Write what waits, and end."""
+        self.flush()
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def stats(self) -> dict[str, float]:
+        with self._changed:
+            waiting = len(self._waiting) + self._busy
+        return {
+            "disk_waiting": waiting,
+            "disk_failed": self.failed,
+            **{f"disk_{name}": value for name, value in vars(self._vault.counts).items()},
+        }
+
+    def _write_all(self) -> None:
+        while True:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                if not self._waiting:
+                    return
+                _, snapshot = self._waiting.popitem(last=False)
+                self._busy = True
+            before = self.problem
+            try:
+                self._write(snapshot)
+                self.problem = ""
+            except Exception as error:
+                self.failed += 1
+                self.problem = f"attention state is not kept: {error}"
+            if self.problem != before:
+                self._noticed()
+
+    def _write(self, snapshot: Snapshot) -> None:
+        line = []
+        for number, (chunk, data) in enumerate(snapshot.line):
+            if not chunk.address or self._vault.index.chunk(chunk.address) is None:
+                if data is None:
+                    break  # evicted before it was written: the conversation is kept as far as here
+                chunk.address = self._vault.write_chunk(
+                    self._word, self._content(chunk, data, number), self._name(chunk)
+                )
+            line.append(KeptChunk(chunk.address, list(chunk.ids), chunk.exactness.label))
+        kept = Manifest(
+            name=snapshot.name,
+            model=self._model,
+            line=line,
+            answers={text: [list(ids) for ids in ways] for text, ways in snapshot.answers.items()},
+            kept_ns=self._clock.wall_ns(),
+        )
+        self._vault.write_session(self._fingerprint, self._word, kept)
+        self._vault.evict()
+
+    def _content(self, chunk: Chunk, data: Tensor, number: int) -> Content:
+        return Content(
+            fingerprint=self._fingerprint,
+            exactness=chunk.exactness.label,
+            size=self._size,
+            dtype=str(data.dtype).removeprefix("torch."),
+            shape=list(data.shape),
+            parent=chunk.parent.address if chunk.parent else "",
+            ids=chunk.ids,
+            start=number * self._size,
+            model=self._model,
+            layers=[layer.contiguous().view(torch.uint8).numpy().tobytes() for layer in data],
+        )
+
+    def _name(self, chunk: Chunk) -> bytes:
+        if chunk.parent is not None and not chunk.name:
+            chunk.name = self._vault.line_name(self._name(chunk.parent), chunk.ids)
+        return chunk.name
+
+
+def _tensor(content: Content) -> Tensor:
+    raw = np.frombuffer(bytearray(b"".join(content.layers)), dtype=np.uint8)
+    return torch.from_numpy(raw).view(getattr(torch, content.dtype)).view(content.shape)
