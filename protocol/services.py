@@ -81,6 +81,8 @@ for _service in (
     Service("model/load", model.Load, model.ModelInfo),
     Service("model/unload", model.Unload, model.ModelInfo),
     Service("model/info", model.InfoRequest, model.ModelInfo),
+    Service("model/save_state", model.SaveState, model.StateSaved),
+    Service("model/resume_state", model.ResumeState, model.StateResumed),
     Service("metabolic/request", metabolism.RequestState, metabolism.MetabolicState),
     Service("metabolic/rouse", metabolism.Rouse, metabolism.MetabolicState),
     Service("metabolic/settle", metabolism.Settle, metabolism.Settled),

@@ -145,7 +145,7 @@ class Dreamer:
         )
 
     def _teacher(self, level: str) -> str:
-        here = [each.name for each in self._levels.levels if _has_model(each.model)]
+        here = [each.name for each in self._levels.levels if each.backend == "transformers" and _has_model(each.model)]
         return teacher_of(level, self._levels.names, here) if level in here else ""
 
     def _job(self, ident: str, chosen: Candidate) -> Job:

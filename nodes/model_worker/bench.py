@@ -85,14 +85,15 @@ class Bench:
 def measure(session: Session, *, shape: str, device: str, dtype: str, chunk: int | None) -> Outcome:
     chosen = levels.load("configs/levels.qwen.yaml").by_name(shape)
     assert chosen.shape is not None, "the levels of configs/levels.qwen.yaml have shapes"
-    model = random_weights.build(chosen.shape, dtype=dtype, device=device, seed=session.seed)
+    size = chunk or chosen.prefill_chunk
+    model = random_weights.build(chosen.shape, dtype=dtype, device=device, seed=session.seed, chunk=size)
     level = Level(
         name=shape,
         model=f"random weights of the shape of {chosen.model}",
         context=random_weights.CONTEXT,
         max_new_tokens=NEW,
         state=BUDGET,
-        prefill_chunk=chunk or chosen.prefill_chunk,
+        prefill_chunk=size,
     )
     bench = Bench(session, model=model, level=level)
     rounds = 1 if session.quick else 5

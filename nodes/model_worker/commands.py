@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from nodes.model_worker.errors import UnknownSession
+from nodes.model_worker.errors import StateUnreadable, UnknownSession
+from protocol.errors import ConfigError, NotPermitted, SageError
 from runtime import console
 from runtime.bench.session import Outcome, Session, measured
 
@@ -17,6 +20,12 @@ if TYPE_CHECKING:
     from nodes.model_worker.kv.index import SessionRow
     from nodes.model_worker.kv.manifest import Manifest, PublicPart
     from nodes.model_worker.kv.vault import Vault
+    from protocol.messages.model import StateResumed, StateSaved
+
+    Kept = tuple[SessionRow, PublicPart, Manifest]
+
+VAULT = "attention"
+WORKERS = "model_worker/"
 
 
 @click.group()
@@ -96,6 +105,116 @@ def verify(as_json: bool, timeout: float) -> None:
 
 
 @kv.command()
+@console.common(timeout=60)
+def save(as_json: bool, timeout: float) -> None:
+    """Have every running worker write down what is not on the disk yet, and wait for it."""
+    from protocol.messages.model import SaveState
+
+    saved: dict[str, StateSaved] = console.run(_ask_workers(SaveState, timeout), timeout)
+    for worker, answer in saved.items():
+        if as_json:
+            console.show_json({"worker": worker, **console.plain(answer)})
+        else:
+            click.echo(f"{worker}: {answer.problem or f'{answer.sessions} conversations are written down'}")
+    if any(answer.problem for answer in saved.values()):
+        raise SystemExit(console.FAILED)
+
+
+@kv.command()
+@click.argument("session")
+@click.option("--level", help="The level whose worker is to hold it. [all that keep something of it]")
+@console.common(timeout=60)
+def resume(session: str, level: str | None, as_json: bool, timeout: float) -> None:
+    """Have SESSION read from the disk now, so that its next turn need not wait for that."""
+    from protocol.messages.model import ResumeState
+
+    def one(error: SageError) -> bool:
+        return level is None and error.code == UnknownSession.code
+
+    found: dict[str, StateResumed] = console.run(
+        _ask_workers(lambda: ResumeState(session=session), timeout, level, passing=one), timeout
+    )
+    if not found:
+        raise _unknown(session)
+    for worker, answer in found.items():
+        if as_json:
+            console.show_json({"worker": worker, **console.plain(answer)})
+        else:
+            missed = f"; {answer.missed}" if answer.missed else ""
+            click.echo(f"{worker}: {answer.tokens} tokens, {answer.restored} of them read from the disk{missed}")
+
+
+@kv.command()
+@click.argument("session")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--level", help="The level whose state to export. [the one used last]")
+@console.common(timeout=600)
+def export(session: str, file: Path, level: str | None, as_json: bool, timeout: float) -> None:
+    """Write the state of SESSION to FILE, to be imported elsewhere. Whoever has that file can read the conversation."""
+    from nodes.model_worker.kv import bundle
+    from nodes.model_worker.kv.chunkfile import Unreadable
+    from runtime.clock import Clock
+
+    with _vault() as vault:
+        _, public, kept = _one(_of(vault, session), level)
+        try:
+            with _written_beside(file) as out:
+                written = bundle.export(vault, public.fingerprint, kept, out, Clock().wall_ns())
+        except Unreadable as error:
+            raise StateUnreadable(str(error), place=session, remedy="`sage kv verify` names what is spoiled") from error
+    if as_json:
+        console.show_json({"session": session, "file": str(file), "bytes": written})
+    else:
+        click.echo(f"{session} is in {file}: {written} bytes, readable by whoever has them")
+
+
+@kv.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--as", "name", default="", help="What to call the conversation here. [as it was called there]")
+@click.option("--from", "trusted", default="", help="The LCT of the host that may have exported it. [this host's own]")
+@console.common(timeout=600)
+def import_(file: Path, name: str, trusted: str, as_json: bool, timeout: float) -> None:
+    """Take the state of a conversation from FILE. A model answers from it as from its own: import what you trust."""
+    from nodes.model_worker.kv import bundle
+    from nodes.model_worker.kv.chunkfile import Unreadable
+
+    with _vault() as vault, file.open("rb") as source:
+        try:
+            by = bundle.check(source).by
+            if by != (trusted or vault.keys.identity.lct.id):
+                raise NotPermitted(
+                    f"it was exported by {by}", place=str(file), remedy=f"if you trust that host: --from {by}"
+                )
+            kept = bundle.restore(vault, source, name)
+        except Unreadable as error:
+            raise StateUnreadable(str(error), place=str(file), remedy="export it again") from error
+    tokens = sum(len(chunk.ids) for chunk in kept.line)
+    if as_json:
+        console.show_json({"session": kept.name, "tokens": tokens, "by": by})
+    else:
+        click.echo(f"{kept.name}: {tokens} tokens, exported by {by}")
+
+
+@kv.command()
+@click.option("--levels", "file", default="configs/levels.yaml", show_default=True, help="The levels file.")
+@click.option("--level", help="Only this one.")
+@click.option("--try", "tried", is_flag=True, help="Answer a conversation of that length, too.")
+@console.common(timeout=600)
+def limit(file: str, level: str | None, tried: bool, as_json: bool, timeout: float) -> None:
+    """The longest conversation each level can hold on this machine now, and what sets that limit."""
+    from nodes.model_worker import levels
+    from nodes.model_worker.limit import find
+
+    known = levels.load(file)
+    for each in [known.by_name(level)] if level else known.levels:
+        found = find(each, tried=tried)
+        if as_json:
+            console.show_json(found.as_dict())
+        else:
+            click.echo(str(found))
+
+
+@kv.command()
 @click.argument("session")
 @console.common(timeout=30)
 def remove(session: str, as_json: bool, timeout: float) -> None:
@@ -127,7 +246,7 @@ def bench_kv(session: Session, shape: str, device: str, dtype: str, chunk: int |
 @contextmanager
 def _vault() -> Iterator[Vault]:
     from nodes.model_worker.kv.chunkfile import Keys
-    from nodes.model_worker.kv.vault import VAULT, Vault
+    from nodes.model_worker.kv.vault import Vault
     from runtime.identity import HostIdentity
     from runtime.paths import state_dir
 
@@ -139,16 +258,79 @@ def _vault() -> Iterator[Vault]:
         vault.close()
 
 
-def _of(vault: Vault, session: str) -> list[tuple[SessionRow, PublicPart, Manifest]]:
+def _of(vault: Vault, session: str) -> list[Kept]:
+    """Of every model, the one used last at the end. Raises UnknownSession."""
     found = [each for each in vault.manifests() if each[2].name == session]
     if not found:
-        known = sorted({kept.name for _, _, kept in vault.manifests()})
-        raise UnknownSession(
-            f"nothing is kept of {session!r}",
-            place=str(vault.directory),
-            remedy=f"there are {', '.join(known[:10])}" if known else "no conversation is kept yet",
-        )
+        raise _unknown(session, sorted({kept.name for _, _, kept in vault.manifests()}))
     return found
+
+
+def _one(found: list[Kept], level: str | None) -> Kept:
+    """The one of that level's model; the one used last if no level is named."""
+    if level is None:
+        return found[-1]
+    from nodes.model_worker import levels
+
+    model = levels.load().by_name(level).model
+    for each in found:
+        if each[2].model == model:
+            return each
+    kept = ", ".join(each[2].model for each in found)
+    raise UnknownSession(f"nothing is kept of it under {model}", place=level, remedy=f"there is state of {kept}")
+
+
+def _unknown(session: str, known: Sequence[str] = ()) -> UnknownSession:
+    return UnknownSession(
+        f"nothing is kept of {session!r}",
+        place=VAULT,
+        remedy=f"there are {', '.join(known[:10])}" if known else "`sage kv list` shows what is kept",
+    )
+
+
+async def _ask_workers(
+    request: Callable[[], Any],
+    timeout: float,
+    level: str | None = None,
+    passing: Callable[[SageError], bool] = lambda _: False,
+) -> dict[str, Any]:
+    """What every running worker answers, or the one of that level; those whose error may pass are left out."""
+    from protocol.messages.hub import ListNodes
+    from protocol.messages.node import NodeState
+    from runtime.client import Client
+
+    found = {}
+    async with Client.connect(name="kv", deadline=timeout) as client:
+        registry = await client.call("hub", ListNodes(), deadline=timeout)
+        up = [node.name for node in registry.nodes if node.state in (NodeState.READY, NodeState.DEGRADED)]
+        workers = [name for name in up if name == f"{WORKERS}{level}" or (level is None and name.startswith(WORKERS))]
+        if not workers:
+            raise ConfigError("no such worker is running", place=level or "model_worker", remedy="`sage status`")
+        for name in workers:
+            try:
+                found[name] = await client.call(name, request(), deadline=timeout)
+            except SageError as error:
+                if not passing(error):
+                    raise
+    return found
+
+
+@contextmanager
+def _written_beside(file: Path) -> Iterator[BinaryIO]:
+    """A new file of this name once all is written, for its owner alone. ConfigError where it cannot be written."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(file)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be written: {error.strerror}", place=str(file), remedy="make room or name another file"
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _summary(row: SessionRow, kept: Manifest) -> dict[str, Any]:

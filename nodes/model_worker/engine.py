@@ -14,7 +14,7 @@ import msgspec
 import torch
 
 from nodes.model_worker import generation, loading
-from nodes.model_worker.errors import ModelError, ModelMemory
+from nodes.model_worker.errors import ModelError, ModelMemory, UnknownSession
 from nodes.model_worker.kv.exactness import Exactness
 from nodes.model_worker.kv.sessions import Sessions
 from nodes.model_worker.kv.shelf import Shelf
@@ -24,7 +24,7 @@ from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.turn import Stages, Turn
-from protocol.messages.model import Generate, Generated, ModelInfo, Token
+from protocol.messages.model import Generate, Generated, ModelInfo, StateResumed, StateSaved, Token
 from runtime.clock import Clock
 
 
@@ -167,6 +167,33 @@ class Engine:
         """Why attention state is not being written down, "" if it is. May be asked from any thread."""
         shelf = self._shelf
         return shelf.problem if shelf else ""
+
+    def save_state(self) -> StateSaved:
+        """Wait until all is written down."""
+        if self._shelf is None:
+            problem = "" if not self.loaded else "this level keeps nothing on the disk (`disk: 0` in the levels file)"
+            return StateSaved(sessions=len(self._sessions), problem=problem)
+        self._shelf.flush()
+        return StateSaved(sessions=len(self._sessions), problem=self._shelf.problem)
+
+    def resume_state(self, name: str) -> StateResumed:
+        """Have all that is kept of a conversation in memory. Raises UnknownSession and the errors of loading."""
+        self.load()
+        with _named_memory_error(self.level), self._sessions.use(name) as session:
+            if not session.ids:
+                raise UnknownSession(
+                    self._sessions.missed or f"nothing is kept of {name!r}",
+                    place=f"level {self.level.name}",
+                    remedy="`sage kv list` shows what is kept",
+                )
+            laid = self._sessions.lay(session, [*session.ids, 0])
+        return StateResumed(
+            session=name,
+            tokens=laid.reused,
+            restored=laid.restored,
+            exactness=laid.exactness.label,
+            missed=laid.missed,
+        )
 
     def settle(self, interrupted: Callable[[], str]) -> bool:
         """Compute again in whole chunks what conversations that want it cold decoded token by token.

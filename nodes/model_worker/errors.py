@@ -8,7 +8,8 @@ SageError
     ├── ModelMemory         it does not fit into memory
     ├── ContextTooLong      more tokens than the level or the model can take
     ├── NoChatTemplate      messages were sent to a model that has no template for them
-    └── UnknownSession      nothing is kept of a conversation of this name
+    ├── UnknownSession      nothing is kept of a conversation of this name
+    └── StateUnreadable     a file of attention state that cannot be used; the message says why
 """
 
 from protocol.errors import SageError
@@ -46,3 +47,7 @@ class NoChatTemplate(ModelError):
 
 class UnknownSession(ModelError):
     code = "model.unknown_session"
+
+
+class StateUnreadable(ModelError):
+    code = "model.state_unreadable"

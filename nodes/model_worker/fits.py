@@ -60,6 +60,8 @@ class Demand:
     workspace: int
     problem: str = ""
     """Why the weights are unknown, where they are."""
+    remote: bool = False
+    """A server answers: nothing of it is held here."""
 
     @property
     def without_state(self) -> int:
@@ -121,6 +123,8 @@ def demands(levels: Levels, *, cuda: bool = False) -> list[Demand]:
 
 def demand(level: Level, *, cuda: bool = False) -> Demand:
     """What one level asks for, from its folder where that is here, else from its `shape`."""
+    if level.backend == "openai":
+        return Demand(level.name, 0, 0, level.context, 0, 0, remote=True)
     device = "cuda" if cuda and level.device != "cpu" else "cpu"
     folder, problem = _folder(level)
     try:
@@ -164,7 +168,7 @@ def workspace_bytes(shape: Shape, chunk: int, dtype_bytes: int) -> int:
 
 
 def _fit(demand: Demand, host: Host) -> Fit:
-    runtime = _runtime(host)
+    runtime = 0 if demand.remote else _runtime(host)
     room = host.available - runtime - demand.without_state
     total = demand.without_state + demand.state + runtime
     longest = max(0, room) // demand.kv_per_token if demand.kv_per_token else 0

@@ -3,8 +3,7 @@
 Cancel and deadline are looked at before every prefill chunk and after every token, never inside a forward pass.
 """
 
-import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,16 +97,3 @@ def chunks(start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
         stop = min(end, (start // size + 1) * size)
         yield start, stop
         start = stop
-
-
-def confidence(logprobs: Iterable[float]) -> float:
-    """How sure the model was of an answer, 0..1, from the log-probabilities of its tokens; 0 for no tokens.
-
-    The geometric mean of two figures: the per-token (length-normalised) probability of the whole, exp(mean log p)
-    (Malinin and Gales 2021, section 3), which does not punish length, and the probability of the least sure token,
-    exp(min log p) (Manakul et al. 2023, section 4.3), which one wrong word cannot hide from.
-    """
-    values = list(logprobs)
-    if not values:
-        return 0.0
-    return math.exp((sum(values) / len(values) + min(values)) / 2)

@@ -1,15 +1,22 @@
-"""How much memory this process may still take, from /proc and its control group."""
+"""How much memory this process may still take, from /proc, its control group and its own limit."""
 
+import resource
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_memory(proc: Path = Path("/proc/meminfo"), cgroup: Path = _CGROUP) -> int:
-    """Bytes that could be taken now without swapping: the system's, or what the control group leaves, if less."""
+    """Bytes that could be taken now without swapping.
+
+    What the system has, what the control group leaves, or what is left of this process's address space (`ulimit -v`),
+    whichever is least.
+    """
     free = meminfo(proc.read_text())["MemAvailable"]
     limit, used = _number(cgroup / "memory.max"), _number(cgroup / "memory.current")
-    return free if limit is None or used is None else min(free, max(0, limit - used))
+    if limit is not None and used is not None:
+        free = min(free, max(0, limit - used))
+    return min(free, _address_space_left())
 
 
 def total_memory(proc: Path = Path("/proc/meminfo"), cgroup: Path = _CGROUP) -> int:
@@ -23,6 +30,14 @@ def meminfo(text: str) -> dict[str, int]:
     """/proc/meminfo in bytes."""
     fields = (line.split(":") for line in text.splitlines() if line.endswith("kB"))
     return {name: int(value.split()[0]) * 1024 for name, value in fields}
+
+
+def _address_space_left() -> int:
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return 1 << 62
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return max(0, limit - pages * resource.getpagesize())
 
 
 def _number(path: Path) -> int | None:

@@ -58,12 +58,24 @@ class Level(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Bytes of memory for attention state, all conversations together."""
     disk: Size = 1 << 30
     """Bytes of disk for attention state that outlives the process; 0 keeps none."""
+    backend: Literal["transformers", "openai"] = "transformers"
+    """`openai`: the answers come from a server with OpenAI's interface at `url`, and `model` is its name there."""
+    url: str = ""
+    """Of the server, such as http://127.0.0.1:8000/v1."""
+    api_key: Annotated[str, Meta(pattern=r"^[A-Za-z_]*$")] = ""
+    """The environment variable that holds the server's key; empty: none is sent."""
     download: bool = False
     """Whether a hub id may be fetched. Otherwise nothing ever leaves the machine."""
     dream: Literal["unload", "hold"] = "unload"
     """What DREAM does to this model: the dreamer usually needs the memory."""
     shape: Shape | None = None
     """Of a model that is not on this machine yet, so that `sage check` can weigh it."""
+
+    def __post_init__(self) -> None:
+        if (self.backend == "openai") != bool(self.url):
+            raise ValueError("`backend: openai` and `url` go together")
+        if self.url and not self.url.startswith(("http://", "https://")):
+            raise ValueError(f"the url {self.url!r} begins with neither http:// nor https://")
 
 
 class Levels(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

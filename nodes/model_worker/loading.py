@@ -16,6 +16,7 @@ from nodes.model_worker.errors import ModelIncomplete, ModelMemory, ModelMissing
 from nodes.model_worker.folder import ModelFolder
 from nodes.model_worker.host import available_memory
 from nodes.model_worker.levels import DTYPE_BYTES, Level, settled_dtype, source
+from nodes.model_worker.memory import Needs
 from nodes.model_worker.tokenizer import ChatTokenizer
 
 _NEEDED = ("*.safetensors", "*.json", "*.txt", "*.jinja", "*.model")
@@ -41,6 +42,8 @@ class LoadedModel:
     context: int
     """Tokens: the level's limit or the model's own, whichever is lower."""
     stop_ids: frozenset[int]
+    needs: Needs
+    """What a request takes of memory."""
 
 
 def load(level: Level, path: Path | None = None) -> LoadedModel:
@@ -71,6 +74,7 @@ def load(level: Level, path: Path | None = None) -> LoadedModel:
         vocab=config.vocab_size,
         context=min(level.context, getattr(config, "max_position_embeddings", None) or level.context),
         stop_ids=_stop_ids(model),
+        needs=needs(config, dtype, level.prefill_chunk),
     )
 
 
@@ -196,6 +200,24 @@ def _full_attention_layers(model: Any, folder: ModelFolder) -> int:
     return len(layers)
 
 
+def needs(config: Any, dtype: str, chunk: int) -> Needs:
+    """Of a forward pass over `chunk` tokens by a model of this (text) configuration."""
+    size = DTYPE_BYTES[dtype]
+    inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    return Needs(
+        per_token=_kv_bytes_per_token(config, size),
+        workspace=chunk * (6 * config.hidden_size + 3 * inner) * size + 2 * config.vocab_size * 4,
+        scores=chunk * config.num_attention_heads * 4,
+    )
+
+
+def free_bytes(device: str) -> int:
+    """Memory that could be taken now on the device where the model runs."""
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[0]) + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    return available_memory()
+
+
 def _kv_bytes_per_token(config: Any, dtype_bytes: int) -> int:
     heads = config.num_attention_heads
     kv_heads = getattr(config, "num_key_value_heads", None) or heads
@@ -214,7 +236,7 @@ def _stop_ids(model: Any) -> frozenset[int]:
 
 def _check_memory(folder: ModelFolder, device: str, dtype: str) -> None:
     needed = folder.weight_bytes * DTYPE_BYTES[dtype] // DTYPE_BYTES.get(folder.stored_dtype, DTYPE_BYTES[dtype])
-    free = torch.cuda.mem_get_info()[0] if device == "cuda" else available_memory()
+    free = free_bytes(device)
     if needed > free:
         raise _too_large(folder, device, f"needs {needed >> 20} MiB for its weights, {free >> 20} MiB are free")
 

@@ -16,7 +16,19 @@ from nodes.model_worker.residency import Residency, residency
 from nodes.model_worker.worker import Worker
 from protocol.messages.dream import AdapterCurrent
 from protocol.messages.metabolism import MetabolicState
-from protocol.messages.model import Generate, Generated, InfoRequest, Load, ModelInfo, Token, Unload
+from protocol.messages.model import (
+    Generate,
+    Generated,
+    InfoRequest,
+    Load,
+    ModelInfo,
+    ResumeState,
+    SaveState,
+    StateResumed,
+    StateSaved,
+    Token,
+    Unload,
+)
 from runtime.identity import HostIdentity
 from runtime.node import Call, Event, Node, on, run, serve
 
@@ -94,6 +106,14 @@ class ModelWorker(Node):
     async def info(self, _request: InfoRequest, _call: Call) -> ModelInfo:
         return self._worker.info
 
+    @serve(SaveState)
+    async def save_state(self, _request: SaveState, _call: Call) -> StateSaved:
+        return await self._worker.save_state()
+
+    @serve(ResumeState)
+    async def resume_state(self, request: ResumeState, _call: Call) -> StateResumed:
+        return await self._worker.resume_state(request.session)
+
     async def metabolic_changed(self, state: MetabolicState) -> None:
         """Unload before the transition counts as taken up; load beside it, for that may take long."""
         match residency(state, self._level.dream):
@@ -121,7 +141,7 @@ class ModelWorker(Node):
         self._show_problem()
 
     def _open_vault(self) -> Vault | None:
-        if not self._level.disk:
+        if not self._level.disk or self._level.backend == "openai":
             return None
         keys = Keys(HostIdentity.load(self.state_dir))
         return Vault(self.state_dir / VAULT, keys, budget=self._level.disk, clock=self.clock)

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from nodes.model_worker import loading
 from nodes.model_worker.levels import Shape
 from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.tokenizer import ChatTokenizer
@@ -22,8 +23,8 @@ class _Numbers:
         return "".join(f" {token}" for token in ids)
 
 
-def build(shape: Shape, *, dtype: str, device: str, seed: int, threads: int = 1) -> LoadedModel:
-    """A `Qwen2ForCausalLM` of this shape, ready to answer ids. Weights are uniform within ±0.03."""
+def build(shape: Shape, *, dtype: str, device: str, seed: int, chunk: int, threads: int = 1) -> LoadedModel:
+    """A `Qwen2ForCausalLM` of this shape, ready to answer ids in chunks. Weights are uniform within ±0.03."""
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     torch.set_num_threads(threads)
@@ -69,4 +70,5 @@ def build(shape: Shape, *, dtype: str, device: str, seed: int, threads: int = 1)
         vocab=shape.vocab,
         context=CONTEXT,
         stop_ids=frozenset(),
+        needs=loading.needs(config, dtype, chunk),
     )

@@ -1,6 +1,6 @@
 """A transformers tokenizer, as rendering and generation need it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nodes.model_worker.errors import NoChatTemplate
@@ -12,9 +12,14 @@ from protocol.messages.model import ChatMessage
 class ChatTokenizer:
     """Implements `rendering.Tokens`."""
 
-    def __init__(self, tokenizer: Any, place: str) -> None:
+    def __init__(self, tokenizer: Any, place: str, tools: Sequence[Mapping[str, Any]] = ()) -> None:
         self._tokenizer = tokenizer
         self._place = place
+        self._tools = list(tools)
+
+    def with_tools(self, tools: Sequence[Mapping[str, Any]]) -> "ChatTokenizer":
+        """The same, and its template tells the model of these tools (JSON schemas, as transformers takes them)."""
+        return ChatTokenizer(self._tokenizer, self._place, tools) if tools else self
 
     def render(self, messages: Sequence[ChatMessage]) -> str:
         """Raises NoChatTemplate, or BadRequest where the template refuses the messages."""
@@ -28,7 +33,9 @@ class ChatTokenizer:
             )
         chat = [{"role": message.role, "content": message.content} for message in messages]
         try:
-            text: str = self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            text: str = self._tokenizer.apply_chat_template(
+                chat, tools=self._tools or None, tokenize=False, add_generation_prompt=True
+            )
         except TemplateError as error:
             raise BadRequest(f"the model's chat template refuses the messages: {error}", place=self._place) from error
         return text

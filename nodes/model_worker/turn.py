@@ -1,11 +1,12 @@
 """One request on one loaded model and one session: tokenize, match, prefill, decode, remember."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from nodes.model_worker import generation, rendering
+from nodes.model_worker import generation, loading, rendering
+from nodes.model_worker.confidence import confidence
 from nodes.model_worker.errors import ContextTooLong
 from nodes.model_worker.generation import Interrupted, Step
 from nodes.model_worker.kv.answers import Answers
@@ -14,11 +15,13 @@ from nodes.model_worker.kv.sessions import Laid, Session, Sessions
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
+from nodes.model_worker.memory import HEADROOM
 from nodes.model_worker.rendering import Rendered
 from nodes.model_worker.sampling import Sampler, Sampling
+from nodes.model_worker.shorten import shorter
 from nodes.model_worker.text import Decode, TextStream
 from protocol.errors import BadRequest
-from protocol.messages.model import Generate, Generated, Token
+from protocol.messages.model import ChatMessage, Generate, Generated, Token
 from runtime.clock import Clock
 
 ROOM = 256
@@ -49,15 +52,16 @@ class Turn:
     interrupted: Interrupted
     stages: Stages
     steps: list[Step] = field(default_factory=list)
+    left_out: int = 0
+    """Messages left out because all together were too long."""
 
     def answer(self, sessions: Sessions, session: Session, on_token: Callable[[Token], None]) -> Generated:
         """Answer from what is held of the request; the session then holds it, and the answer but its last token."""
         with self.stages.measure("tokenize"):
-            prompt = self._prompt(session)
-            laid = sessions.lay(session, prompt.ids, self._wanted())
-        limit = min(self.request.max_new_tokens or self.level.max_new_tokens, self.model.context - len(prompt.ids))
+            prompt, laid = self._lay(sessions, session)
+        limit = self._limit(prompt)
         state = sessions.state
-        room = len(prompt.ids) + min(limit, ROOM)
+        room = self._room(prompt)
         sessions.make_room(room)
         state.reserve(room)
         text = TextStream(self.model.tokenizer.decode, self.request.stop)
@@ -65,13 +69,44 @@ class Turn:
         _remember(session.answers, text.text, self.steps, self.model)
         return self._generated(state, prompt, laid, text.text)
 
+    def _lay(self, sessions: Sessions, session: Session) -> tuple[Rendered, Laid]:
+        """The prompt, and what of it lies on the desk. Of a conversation that is too long as much as fits, if allowed.
+
+        Raises BadRequest, NoChatTemplate, and ContextTooLong.
+        """
+        if self.request.overflow not in ("refuse", "shorten"):
+            raise BadRequest(
+                f"{self.request.overflow!r} is neither 'refuse' nor 'shorten'", place="model/generate: overflow"
+            )
+        tries = shorter(self.request.messages) if self.request.overflow == "shorten" else iter([self.request.messages])
+        too_long: ContextTooLong | None = None
+        for messages in tries:
+            try:
+                prompt = self._prompt(session, messages)
+                laid = sessions.lay(session, prompt.ids, self._wanted())
+                self._check_memory(sessions, self._room(prompt), answer=self._room(prompt) - len(prompt.ids))
+            except ContextTooLong as error:
+                too_long = error
+            else:
+                self.left_out = len(self.request.messages) - len(messages)
+                return prompt, laid
+        assert too_long is not None, "there is at least one try"
+        raise too_long
+
+    def _limit(self, prompt: Rendered) -> int:
+        """Tokens of the answer."""
+        return min(self.request.max_new_tokens or self.level.max_new_tokens, self.model.context - len(prompt.ids))
+
+    def _room(self, prompt: Rendered) -> int:
+        return len(prompt.ids) + min(self._limit(prompt), ROOM)
+
     def _wanted(self) -> Exactness:
         try:
             return max(exactness(self.request.exactness), Exactness.LOSSY)
         except ValueError as error:
             raise BadRequest(str(error), place="model/generate: exactness") from error
 
-    def _prompt(self, session: Session) -> Rendered:
+    def _prompt(self, session: Session, messages: Sequence[ChatMessage]) -> Rendered:
         """The ids to go on from. Raises BadRequest, NoChatTemplate or ContextTooLong."""
         if bool(self.request.messages) == bool(self.request.ids):
             raise BadRequest("a request needs either messages or ids", place="model/generate")
@@ -82,7 +117,8 @@ class Turn:
                 raise BadRequest(f"ids must lie in 0..{self.model.vocab - 1}", place="model/generate: ids")
             prompt = Rendered(list(self.request.ids), [], [])
         else:
-            prompt = rendering.render(self.request.messages, self.model.tokenizer, session.answers, session.ids)
+            tokens = self.model.tokenizer.with_tools(self.request.tools)
+            prompt = rendering.render(messages, tokens, session.answers, session.ids)
         if not prompt.ids:
             raise BadRequest("the messages render to no token at all", place="model/generate")
         self._check_length(len(prompt.ids))
@@ -96,6 +132,27 @@ class Turn:
                 place=f"level {self.level.name}",
                 remedy="send a shorter conversation, or raise `context` in the levels file as far as the model allows",
                 detail={"limit": limit, "tokens": tokens},
+            )
+
+    def _check_memory(self, sessions: Sessions, tokens: int, answer: int) -> None:
+        """Raises ContextTooLong, with the longest that fits, unless there is memory for `tokens` in all.
+
+        Chunks that others may need again are dropped before anybody is refused.
+        """
+        needs, state = self.model.needs, sessions.state
+        held, capacity = len(state.ids), state.capacity
+        needed = needs.request(tokens, held=held, capacity=capacity)
+        free = loading.free_bytes(self.model.device) - HEADROOM
+        if needed > free:
+            free += sessions.give_back(needed - free)
+        if needed > free:
+            most = needs.longest(free, held=held, capacity=capacity, limit=self.model.context) - answer
+            raise ContextTooLong(
+                f"{tokens} tokens with the answer need {needed >> 20} MiB of memory, {max(0, free) >> 20} MiB are free:"
+                f" the limit is {max(0, most)} tokens now",
+                place=f"level {self.level.name}",
+                remedy="send a shorter conversation, ask a smaller model, or end what else takes memory",
+                detail={"limit": max(0, most), "tokens": tokens - answer},
             )
 
     def _generate(
@@ -133,17 +190,22 @@ class Turn:
             tokens_reused=laid.reused,
             tokens_computed=len(state.ids) - laid.reused - max(0, generated - 1),
             tokens_generated=generated,
-            confidence=generation.confidence(step.logprob for step in self.steps),
+            confidence=confidence(step.logprob for step in self.steps),
             level=self.level.name,
             model=self.level.model,
             version=self.model.version,
             seconds=dict(self.stages.seconds),
             diverged_at=laid.divergence.index if laid.divergence else None,
-            diverged_message=prompt.message_at(laid.divergence.index) if laid.divergence else None,
+            diverged_message=self._message_at(prompt, laid.divergence.index) if laid.divergence else None,
             tokens_restored=laid.restored,
             exactness=laid.exactness.label,
             missed=laid.missed,
+            messages_left_out=self.left_out,
         )
+
+    def _message_at(self, prompt: Rendered, index: int) -> int | None:
+        """The message of the request, which is no longer the one of the prompt where some were left out."""
+        return None if self.left_out else prompt.message_at(index)
 
 
 def _sampling(request: Generate) -> Sampling:

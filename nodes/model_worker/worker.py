@@ -15,12 +15,13 @@ import msgspec
 from nodes.model_worker.errors import ModelError
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
-from protocol.messages.model import Generate, Generated, ModelInfo, Token
+from protocol.messages.model import Generate, Generated, ModelInfo, StateResumed, StateSaved, Token
 from runtime.clock import Clock
 
 if TYPE_CHECKING:
     from nodes.model_worker.engine import Engine
     from nodes.model_worker.kv.vault import Vault
+    from nodes.model_worker.remote import RemoteEngine
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ class Worker:
         self._noticed = noticed
         self._loop: asyncio.AbstractEventLoop | None = None
         self._settling: asyncio.Future[None] | None = None
-        self._engine: Engine | None = None
+        self._engine: Engine | RemoteEngine | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
         self._stopping = False
         self._waiting = 0
@@ -96,7 +97,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         asked = self._clock.mono_ns()
 
-        def work(engine: "Engine") -> Generated:
+        def work(engine: "Engine | RemoteEngine") -> Generated:
             queued = (self._clock.mono_ns() - asked) / 1e9
             generated = engine.generate(
                 request,
@@ -110,6 +111,14 @@ class Worker:
         if request.exactness == "cold" and (self._settling is None or self._settling.done()):
             self._settling = asyncio.ensure_future(self._settle())
         return generated
+
+    async def save_state(self) -> StateSaved:
+        """As `Engine.save_state`."""
+        return await self._run(lambda engine: engine.save_state())
+
+    async def resume_state(self, session: str) -> StateResumed:
+        """As `Engine.resume_state`."""
+        return await self._run(lambda engine: engine.resume_state(session))
 
     async def _settle(self) -> None:
         """Use the time until the next request; it is noticed after each chunk."""
@@ -129,7 +138,7 @@ class Worker:
         if self._engine is not None:
             await asyncio.to_thread(self._engine.close)
 
-    async def _run(self, work: Callable[["Engine"], T]) -> T:
+    async def _run(self, work: Callable[["Engine | RemoteEngine"], T]) -> T:
         self._waiting += 1
         self._loop = asyncio.get_running_loop()
         try:
@@ -137,17 +146,24 @@ class Worker:
         finally:
             self._waiting -= 1
 
-    def _on_engine(self, work: Callable[["Engine"], T]) -> T:
+    def _on_engine(self, work: Callable[["Engine | RemoteEngine"], T]) -> T:
         if self._engine is None:
-            from nodes.model_worker.engine import Engine
-
-            self._engine = Engine(self._level, clock=self._clock, vault=self._vault, noticed=self._notice)
+            self._engine = self._new_engine()
         try:
             return work(self._engine)
         finally:
             self.info = self._engine.info()
             self._state_stats = self._engine.stats()
             self._problem = self._engine.problem
+
+    def _new_engine(self) -> "Engine | RemoteEngine":
+        if self._level.backend == "openai":
+            from nodes.model_worker.remote import RemoteEngine
+
+            return RemoteEngine(self._level, clock=self._clock)
+        from nodes.model_worker.engine import Engine
+
+        return Engine(self._level, clock=self._clock, vault=self._vault, noticed=self._notice)
 
     def _notice(self) -> None:
         if self._loop is not None and not self._loop.is_closed():

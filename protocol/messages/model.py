@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 
 class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
     role: str
-    """`system`, `user` or `assistant`."""
+    """`system`, `user`, `assistant`, or `tool` for what a tool gave back, where the model's template knows tools."""
     content: str
 
 
@@ -15,6 +17,8 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
     messages: list[ChatMessage] = []
     ids: list[int] = []
     """Token ids instead of messages, for callers that tokenise themselves."""
+    tools: list[dict[str, Any]] = []
+    """JSON schemas of functions that the model is told of, by templates that know tools."""
     session: str = ""
     """Conversation whose attention state is kept; empty keeps none."""
     max_new_tokens: int = 0
@@ -29,6 +33,9 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
     exactness: str = "continuous"
     """The least that kept attention state must be worth to be reused: `continuous`, as if the conversation had never
     been interrupted, or `cold`, bit for bit as if all of it were computed now."""
+    overflow: str = "refuse"
+    """What to do with a conversation that is too long for the model or for the memory there is: `refuse`, with the
+    limit, or `shorten`: leave out its oldest exchanges and say how many messages that were."""
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +56,7 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     tokens_computed: int
     tokens_generated: int
     confidence: float
-    """0..1, see `nodes.model_worker.generation`."""
+    """0..1, see `nodes.model_worker.confidence`; 0 where a server gives no probabilities."""
     level: str
     model: str
     version: str
@@ -64,9 +71,11 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     tokens_restored: int = 0
     """Of those reused, the ones that were read from the disk for this answer."""
     exactness: str = "continuous"
-    """What the state that the answer rests on is worth."""
+    """What the state that the answer rests on is worth; "" where a server keeps it, if at all."""
     missed: str = ""
     """Why kept state could not be used, where there was some."""
+    messages_left_out: int = 0
+    """The oldest ones of a conversation that was too long, where the request allowed it."""
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,3 +104,31 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     load_s: float = 0.0
     context_limit: int = 0
     """Tokens."""
+
+
+class SaveState(msgspec.Struct, frozen=True, kw_only=True):
+    """Have all attention state written down that is not on the disk yet, and wait for it."""
+
+
+class StateSaved(msgspec.Struct, frozen=True, kw_only=True):
+    sessions: int
+    """Conversations held in memory."""
+    problem: str
+    """Why not all of it is written down, "" if it is."""
+
+
+class ResumeState(msgspec.Struct, frozen=True, kw_only=True):
+    """Have the state of a conversation read from the disk now, so that its next turn need not wait for that."""
+
+    session: str
+
+
+class StateResumed(msgspec.Struct, frozen=True, kw_only=True):
+    session: str
+    tokens: int
+    """Held now."""
+    restored: int
+    """Of these, read from the disk for this."""
+    exactness: str
+    missed: str
+    """Why something kept could not be used, where there was some."""

@@ -18,7 +18,7 @@ import hashlib
 import os
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -75,8 +75,10 @@ class Private(msgspec.Struct, frozen=True, kw_only=True):
     made_ns: int
     """Wall time."""
     model: str
+    origin: str
+    """LCT of the host it was imported from; "" where it was computed here."""
     signature: bytes
-    """Ed25519, over the address, `by`, `made_ns` and `model`."""
+    """Ed25519, over the address, `by`, `made_ns`, `model` and `origin`."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class Content:
     ids: Sequence[int]
     start: int
     model: str
+    origin: str = field(default="", kw_only=True)
+    """LCT of the host it was imported from."""
     layers: list[bytes]
     """Of each layer [2, kv_heads, tokens, head_dim] in C order."""
 
@@ -136,7 +140,8 @@ def pack(keys: Keys, content: Content, made_ns: int) -> tuple[str, bytes]:
             key=identity.public_key,
             made_ns=made_ns,
             model=content.model,
-            signature=identity.sign(_statement(name, by, made_ns, content.model)),
+            origin=content.origin,
+            signature=identity.sign(_statement(name, by, made_ns, content.model, content.origin)),
         )
     )
     packed = [codec.encode(layer, item_bytes(content.dtype)) for layer in content.layers]
@@ -183,7 +188,8 @@ def read_private(keys: Keys, data: bytes) -> tuple[Public, Private]:
     private = _open_private(keys, data, public, end)
     name = _named(keys, public, private)
     try:
-        verify(private.key, _statement(name, private.by, private.made_ns, private.model), private.signature)
+        said = _statement(name, private.by, private.made_ns, private.model, private.origin)
+        verify(private.key, said, private.signature)
     except SealError as error:
         raise Unreadable(f"its signature is wrong: {error}") from error
     return public, private
@@ -222,6 +228,7 @@ def unpack(keys: Keys, data: bytes, name: str) -> Content:
         ids=private.ids,
         start=private.start,
         model=private.model,
+        origin=private.origin,
         layers=layers,
     )
 
@@ -289,5 +296,5 @@ def _bound(head: bytes, number: int) -> bytes:
     return hashlib.sha256(head).digest() + number.to_bytes(4, "little")
 
 
-def _statement(name: bytes, by: str, made_ns: int, model: str) -> bytes:
-    return b"sage attention state\0" + msgspec.msgpack.encode((name, by, made_ns, model))
+def _statement(name: bytes, by: str, made_ns: int, model: str, origin: str) -> bytes:
+    return b"sage attention state\0" + msgspec.msgpack.encode((name, by, made_ns, model, origin))

@@ -157,6 +157,11 @@ class Sessions:
         return self._desk
 
     @property
+    def missed(self) -> str:
+        """Why something kept could not be used for the session at work, "" if all could."""
+        return self._missed
+
+    @property
     def nbytes(self) -> int:
         return self._desk.nbytes + self._chunk_bytes()
 
@@ -197,6 +202,12 @@ class Sessions:
                 return
             chunk.data = None
         self._evict_to(room)
+
+    def give_back(self, nbytes: int) -> int:
+        """Evict chunks for so many bytes, whatever the budget allows; how many bytes that gave."""
+        before = self._chunk_bytes()
+        self._evict_to(max(0, before - nbytes))
+        return before - self._chunk_bytes()
 
     def unsettled(self) -> str | None:
         """A conversation that is to be cold and has whole chunks that are not; the least recently used of them."""

@@ -1,7 +1,8 @@
 """One model's part of a vault, as its sessions use it: reads at once, writes in the background.
 
 A conversation is written down after every turn. While the writer is busy, later turns of the same conversation replace
-the earlier one in the queue; so the queue holds each conversation once, as it was last.
+the earlier one in the queue; so the queue holds each conversation once, as it was last. What could not be written stays
+in the queue, and is tried again.
 """
 
 import threading
@@ -20,6 +21,11 @@ from nodes.model_worker.kv.sessions import ChunkUnusable, Kept, Recalled, Snapsh
 from nodes.model_worker.kv.tree import Chunk
 from nodes.model_worker.kv.vault import Vault, differing, model_word
 from runtime.clock import Clock
+
+RETRY_S = 5.0
+"""Between two tries to write what could not be written; sooner with the next turn."""
+MOST_WAITING = 64
+"""Conversations in the queue, for they hold memory; past it the one that waits longest is given up, and counted."""
 
 
 class Shelf:
@@ -46,10 +52,15 @@ class Shelf:
         self._waiting: OrderedDict[str, Snapshot] = OrderedDict()
         self._changed = threading.Condition()
         self._busy = False
+        self._held_back = False
+        """After a failure, until it is time to try again."""
         self._closing = False
         self._thread: threading.Thread | None = None
         self.problem = ""
         self.failed = 0
+        """Times that writing failed."""
+        self.given_up = 0
+        """Conversations that were not written down as they were last."""
 
     # Reading
 
@@ -86,6 +97,10 @@ class Shelf:
         with self._changed:
             self._waiting[snapshot.name] = snapshot
             self._waiting.move_to_end(snapshot.name)
+            while len(self._waiting) > MOST_WAITING:
+                self._waiting.popitem(last=False)
+                self.given_up += 1
+            self._held_back = False
             if self._thread is None:
                 self._thread = threading.Thread(target=self._write_all, name="attention-state", daemon=True)
                 self._thread.start()
@@ -94,13 +109,18 @@ class Shelf:
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all is written; False if it took longer or failed (then see `problem`)."""
         with self._changed:
-            done = self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout_s)
-        return done and not self.problem
+            self._held_back = False
+            self._changed.notify_all()
+            before = self.failed
+            self._changed.wait_for(lambda: self._idle() or self.failed > before, timeout_s)
+            return self._idle()
 
     def close(self) -> None:
-        """Write what waits, and end."""
+        """Write what waits, and end. What cannot be written even now is given up, and counted."""
         self.flush()
         with self._changed:
+            self.given_up += len(self._waiting)
+            self._waiting.clear()
             self._closing = True
             self._changed.notify_all()
         if self._thread is not None:
@@ -113,28 +133,49 @@ class Shelf:
         return {
             "disk_waiting": waiting,
             "disk_failed": self.failed,
+            "disk_given_up": self.given_up,
             **{f"disk_{name}": value for name, value in vars(self._vault.counts).items()},
         }
 
+    def _idle(self) -> bool:
+        return not self._waiting and not self._busy
+
     def _write_all(self) -> None:
-        while True:
-            with self._changed:
-                self._busy = False
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: self._waiting or self._closing)
-                if not self._waiting:
-                    return
-                _, snapshot = self._waiting.popitem(last=False)
-                self._busy = True
+        while snapshot := self._next():
             before = self.problem
             try:
                 self._write(snapshot)
                 self.problem = ""
             except Exception as error:
-                self.failed += 1
                 self.problem = f"attention state is not kept: {error}"
+                self._put_back(snapshot)
             if self.problem != before:
                 self._noticed()
+
+    def _next(self) -> Snapshot | None:
+        """What to write now; None once the shelf is closed."""
+        with self._changed:
+            self._busy = False
+            self._changed.notify_all()
+            self._changed.wait_for(
+                lambda: self._closing or (self._waiting and not self._held_back),
+                timeout=RETRY_S if self._held_back else None,
+            )
+            self._held_back = False
+            if not self._waiting:
+                return None
+            _, snapshot = self._waiting.popitem(last=False)
+            self._busy = True
+            return snapshot
+
+    def _put_back(self, snapshot: Snapshot) -> None:
+        """Unless the conversation has gone on meanwhile."""
+        with self._changed:
+            self.failed += 1
+            self._held_back = True
+            if snapshot.name not in self._waiting:
+                self._waiting[snapshot.name] = snapshot
+                self._waiting.move_to_end(snapshot.name, last=False)
 
     def _write(self, snapshot: Snapshot) -> None:
         line = []

@@ -27,6 +27,11 @@ class AttentionState:
     def nbytes(self) -> int:
         return sum(layer.nbytes for layer in self.layers)
 
+    @property
+    def capacity(self) -> int:
+        """Tokens for which there is room without growing."""
+        return min((layer.capacity for layer in self.layers), default=0)
+
     def reserve(self, tokens: int) -> None:
         """Make room for `tokens` in all with the next forward pass."""
         for layer in self.layers:

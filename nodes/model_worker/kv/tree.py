@@ -34,7 +34,7 @@ class Chunk:
     def __init__(self, parent: "Chunk | None", ids: tuple[int, ...], exactness: Exactness) -> None:
         self.parent = parent
         self.ids = ids
-        self.exactness = exactness if parent is None else min(exactness, parent.exactness)
+        self.exactness: Exactness = exactness if parent is None else min(exactness, parent.exactness)
         self.data: Any = None
         self.address = ""
         self.name = b""

@@ -11,7 +11,7 @@ def worth(*, saved_s: float, age_s: float, hits: int, salience: float, nbytes: i
 
     The chance halves with every HALF_LIFE_S since the last use and grows with the logarithm of the uses so far.
     """
-    chance = 0.5 ** (max(0.0, age_s) / HALF_LIFE_S) * (1 + hits).bit_length()
+    chance: float = 0.5 ** (max(0.0, age_s) / HALF_LIFE_S) * (1 + hits).bit_length()
     return saved_s * chance * salience / max(1, nbytes)
 
 

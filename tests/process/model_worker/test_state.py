@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from nodes.model_worker.commands import kv
+from nodes.model_worker.errors import UnknownSession
 from nodes.model_worker.kv.vault import VAULT
-from protocol.messages.model import Generate
+from protocol.messages.model import Generate, ResumeState
 from tests.fabric import PATIENCE_S, Fabric
 from tests.process.model_worker.conftest import NODE, WORKER
 from tests.process.model_worker.test_node import ask, chat
@@ -30,6 +31,16 @@ async def kept(system: Fabric, session: str) -> None:
 async def sage(system: Fabric, *words: str) -> Result:
     runner = CliRunner(env={"SAGE_RUN_DIR": str(system.run_dir), "SAGE_STATE_DIR": str(system.state_dir)})
     return await asyncio.to_thread(runner.invoke, kv, words)
+
+
+async def reason(system: Fabric, part: str) -> None:
+    """Wait until the worker's state is for a reason with this in it; "": for none."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            (given,) = [each.reason for each in await system.records() if each.name == WORKER]
+            if part in given and bool(part) == bool(given):
+                return
+            await asyncio.sleep(0.02)
 
 
 async def test_a_killed_worker_goes_on_from_the_last_turn_that_ended(system: Fabric, levels_file: Path) -> None:
@@ -72,15 +83,13 @@ async def test_a_disk_that_cannot_be_written_degrades_the_worker_and_the_answer_
     sessions.write_text("in the way")
     try:
         assert (await ask(system, Generate(messages=chat("degraded ?"), session="d"))).tokens_generated
-        async with asyncio.timeout(PATIENCE_S):
-            while not any("attention state is not kept" in each.reason for each in await system.records()):
-                await asyncio.sleep(0.02)
+        await reason(system, "attention state is not kept")
     finally:
         sessions.unlink()
         aside.rename(sessions)
     await ask(system, Generate(messages=chat("again ?"), session="d"))
     await kept(system, "d ")
-    assert WORKER in {each.name for each in await system.records() if not each.reason}
+    await reason(system, "")
 
 
 async def test_what_is_kept_is_listed_shown_verified_and_removed(system: Fabric) -> None:
@@ -98,7 +107,35 @@ async def test_what_is_kept_is_listed_shown_verified_and_removed(system: Fabric)
     assert removed["bytes"] > 0
     unknown = await sage(system, "info", "listed")
     assert unknown.exit_code == 1
-    assert "nothing is kept of 'listed'" in unknown.stderr
+    assert "nothing is kept of 'listed'" in unknown.output
+
+
+async def test_state_is_saved_resumed_exported_and_imported_by_hand(system: Fabric, tmp_path: Path) -> None:
+    asked = await ask(system, Generate(messages=chat(f"by hand {QUESTION}"), session="hand"))
+    saved = await sage(system, "save")
+    assert (saved.exit_code, f"{WORKER}: " in saved.output) == (0, True), saved.output
+    assert "conversations are written down" in saved.output
+    file = tmp_path / "hand.sage"
+    exported = await sage(system, "export", "hand", str(file))
+    assert (exported.exit_code, file.stat().st_mode & 0o777) == (0, 0o600)
+    imported = await sage(system, "import", str(file), "--as", "other hand")
+    assert imported.exit_code == 0, imported.output
+    (resumed,) = (await sage(system, "resume", "other hand", "--level", "small", "--json")).stdout.splitlines()
+    held = asked.tokens_reused + asked.tokens_computed + asked.tokens_generated - 1
+    assert json.loads(resumed)["tokens"] == held
+    foreign = await sage(system, "import", str(file), "--from", "lct:host:elsewhere")
+    assert (foreign.exit_code, "if you trust that host" in foreign.output) == (1, True)
+    file.write_bytes(b"something else")
+    broken = await sage(system, "import", str(file))
+    assert (broken.exit_code, "not an exported conversation" in broken.output) == (1, True)
+
+
+async def test_an_unknown_session_is_named_over_the_call_plane_and_by_the_command(system: Fabric) -> None:
+    with pytest.raises(UnknownSession, match="nothing is kept of 'never'"):
+        await system.client.call(WORKER, ResumeState(session="never"), deadline=PATIENCE_S)
+    for words in (("resume", "never"), ("export", "never", "/tmp/x"), ("remove", "never"), ("info", "never")):
+        refused = await sage(system, *words)
+        assert (refused.exit_code, "nothing is kept of 'never'" in refused.output) == (1, True)
 
 
 async def test_a_spoiled_file_is_named_by_verify_and_moved_away(system: Fabric) -> None:

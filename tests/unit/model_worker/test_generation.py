@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import torch
 
-from nodes.model_worker.generation import Step, chunks, confidence, decode, prefill
+from nodes.model_worker.confidence import confidence
+from nodes.model_worker.generation import Step, chunks, decode, prefill
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.sampling import Sampler, Sampling
 from nodes.model_worker.text import TextStream

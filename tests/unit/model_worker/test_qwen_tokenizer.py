@@ -11,6 +11,7 @@ from nodes.model_worker.engine import Engine
 from nodes.model_worker.fits import kv_bytes_per_token, parameters
 from nodes.model_worker.folder import shape_of
 from nodes.model_worker.kv.answers import Answers
+from nodes.model_worker.kv.history import common_prefix
 from nodes.model_worker.levels import Level, load
 from nodes.model_worker.rendering import render
 from protocol.messages.model import ChatMessage, Generate
@@ -19,6 +20,17 @@ from tests.unit.model_worker import tiny
 FOLDER = os.environ.get("SAGE_QWEN_TOKENIZER", "")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="SAGE_QWEN_TOKENIZER names no folder with the Qwen2.5 tokenizer")
 
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": f"Get the {name} of a place, naïve or not: 日本語.",
+            "parameters": {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]},
+        },
+    }
+    for name in ("weather", "time", "light")
+]
 WORDS = ["the", "cup", "naïve", "日本語", "😀", "\n\n", "  x", "12345", "def f():", "don't", "—", "<b>"]
 
 
@@ -50,18 +62,57 @@ def test_a_chat_without_answers_renders_as_transformers_renders_it(engine: Engin
         assert render(messages, tokenizer, Answers(), []).ids == expected
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_every_turn_of_a_chat_reuses_all_that_was_computed(engine: Engine, seed: int) -> None:
-    source = random.Random(seed)
-    messages = [ChatMessage(role="system", content=text(source))] if seed % 2 else []
-    computed = 0
-    for _ in range(4):
-        messages.append(ChatMessage(role="user", content=text(source)))
-        answer = engine.generate(Generate(messages=messages, session=str(seed)))
-        assert answer.tokens_reused == computed
-        assert answer.diverged_at is None
-        computed = answer.tokens_reused + answer.tokens_computed + answer.tokens_generated - 1
-        messages.append(ChatMessage(role="assistant", content=answer.text))
+@pytest.mark.parametrize("chats", [10, pytest.param(200, marks=pytest.mark.slow)])
+def test_every_turn_of_a_chat_reuses_all_that_it_has_in_common_with_what_was_computed(
+    engine: Engine, chats: int
+) -> None:
+    """Chats with and without a system prompt and tools, their sessions interleaved."""
+    source = random.Random(chats)
+    waiting = [Chat(f"{chats}/{number}", source) for number in range(chats)]
+    while waiting:
+        chat = source.choice(waiting)
+        before = list(chat.computed)
+        answer = engine.generate(chat.next_request())
+        prompt = engine.desk.ids[: answer.tokens_reused + answer.tokens_computed]
+        assert answer.tokens_reused >= min(common_prefix(before, prompt), len(prompt) - 1)
+        if chat.turns > 1:
+            assert answer.tokens_reused == len(before), "nothing that was computed is computed again"
+            assert answer.diverged_at is None
+        chat.heard(answer.text, engine.desk.ids)
+        if chat.turns == 4:
+            waiting.remove(chat)
+
+
+class Chat:
+    def __init__(self, session: str, source: random.Random) -> None:
+        self.session = session
+        self.turns = 0
+        self.computed: list[int] = []
+        self._source = source
+        self._tools = source.sample(TOOLS, source.randint(1, 3)) if source.random() < 0.5 else []
+        self._messages = [ChatMessage(role="system", content=text(source))] if source.random() < 0.5 else []
+
+    def next_request(self) -> Generate:
+        """A question, or what one or two tools gave back."""
+        back = self._source.randint(1, 2) if self._tools and self.turns and self._source.random() < 0.5 else 0
+        for role in ["tool"] * back or ["user"]:
+            self._messages.append(ChatMessage(role=role, content=text(self._source)))
+        self.turns += 1
+        return Generate(messages=self._messages, tools=self._tools, session=self.session)
+
+    def heard(self, answer: str, ids: list[int]) -> None:
+        self._messages.append(ChatMessage(role="assistant", content=answer))
+        self.computed = list(ids)
+
+
+def test_tools_are_rendered_as_transformers_renders_them(engine: Engine) -> None:
+    tokenizer = engine.load().tokenizer
+    messages = [ChatMessage(role=role, content="so?") for role in ("system", "user", "assistant", "tool", "tool")]
+    chat = [{"role": message.role, "content": message.content} for message in messages]
+    expected = tokenizer._tokenizer.apply_chat_template(
+        chat, tools=TOOLS, add_generation_prompt=True, return_dict=False
+    )
+    assert render(messages, tokenizer.with_tools(TOOLS), Answers(), []).ids == expected
 
 
 def test_an_edit_is_found_in_its_message_behind_the_default_system_prompt(engine: Engine) -> None:

@@ -1,0 +1,193 @@
+"""A conversation's state as one file, to carry to another host or to keep elsewhere. No torch.
+
+    bytes   what
+    8       magic b"SAGEKB\\r\\n"
+    2       version, little endian
+    then, each after 4 bytes of its length (little endian):
+            head, msgpack: fingerprint, manifest, who exported it when, and how many chunks follow
+            one record for each chunk, msgpack: token ids, class, shape, dtype, layers (packed as in a chunk's file)
+            signature, Ed25519 of the exporting host over the SHA-256 of all that is before it
+
+It is not sealed: the seals of a host open nowhere else. Whoever has the file can read the conversation.
+"""
+
+import hashlib
+import struct
+from typing import BinaryIO, TypeVar
+
+import msgspec
+
+from nodes.model_worker.kv import codec
+from nodes.model_worker.kv.chunkfile import Content, Unreadable, item_bytes
+from nodes.model_worker.kv.manifest import KeptChunk, Manifest
+from nodes.model_worker.kv.vault import Vault, model_word
+from protocol.errors import SealError
+from runtime.identity import verify
+
+T = TypeVar("T")
+MAGIC, VERSION = b"SAGEKB\r\n", 1
+_PREFIX, _LENGTH = struct.Struct("<8sH"), struct.Struct("<I")
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    fingerprint: dict[str, str]
+    manifest: Manifest
+    by: str
+    """LCT of the host that exported it."""
+    key: bytes
+    """Its public key."""
+    made_ns: int
+    """Wall time."""
+    chunks: int
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    ids: list[int]
+    exactness: str
+    size: int
+    dtype: str
+    shape: list[int]
+    start: int
+    model: str
+    layers: list[bytes]
+
+
+def export(vault: Vault, fingerprint: dict[str, str], kept: Manifest, file: BinaryIO, now_ns: int) -> int:
+    """Write the conversation; how many bytes that were. Raises Unreadable for a chunk that cannot be had, OSError."""
+    keys = vault.keys
+    head = Head(
+        fingerprint=fingerprint,
+        manifest=kept,
+        by=keys.identity.lct.id,
+        key=keys.identity.public_key,
+        made_ns=now_ns,
+        chunks=len(kept.line),
+    )
+    total = hashlib.sha256()
+    written = 0
+
+    def put(data: bytes) -> None:
+        nonlocal written
+        file.write(data)
+        total.update(data)
+        written += len(data)
+
+    put(_PREFIX.pack(MAGIC, VERSION))
+    put(_framed(msgspec.msgpack.encode(head)))
+    for chunk in kept.line:
+        put(_framed(msgspec.msgpack.encode(_record(vault.read_chunk(chunk.address, fingerprint)))))
+    put(_framed(keys.identity.sign(total.digest())))
+    return written
+
+
+def restore(vault: Vault, file: BinaryIO, name: str = "") -> Manifest:
+    """Take the conversation into the vault, sealed under its keys; `name` is what to call it, as before if empty.
+
+    Nothing is written before the signature over all of it has been checked. Raises Unreadable with the reason, OSError.
+    """
+    check(file)
+    reader = _Reader(file)
+    head = _read_head(reader)
+    word = model_word(head.fingerprint)
+    line: list[KeptChunk] = []
+    before = b""
+    for number in range(head.chunks):
+        record = _decoded(reader.frame(f"chunk {number}"), Record, f"chunk {number}")
+        content = _content(record, head, line[-1].address if line else "")
+        before = vault.line_name(before, record.ids)
+        line.append(KeptChunk(vault.write_chunk(word, content, before), record.ids, record.exactness))
+    kept = msgspec.structs.replace(head.manifest, name=name or head.manifest.name, line=line)
+    vault.write_session(head.fingerprint, word, kept)
+    return kept
+
+
+def check(file: BinaryIO) -> Head:
+    """Read it through, and go back to its beginning. Raises Unreadable unless it is whole and signed as it says."""
+    reader = _Reader(file)
+    head = _read_head(reader)
+    for number in range(head.chunks):
+        reader.frame(f"chunk {number}")
+    said = reader.total.digest()
+    try:
+        verify(head.key, said, reader.frame("its signature"))
+    except SealError as error:
+        raise Unreadable("its signature is wrong: it was changed after it was exported") from error
+    if file.read(1):
+        raise Unreadable("more follows after its end")
+    file.seek(0)
+    return head
+
+
+class _Reader:
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.total = hashlib.sha256()
+
+    def take(self, count: int, what: str) -> bytes:
+        data = self._file.read(count)
+        if len(data) != count:
+            raise Unreadable(f"cut off: {what} is missing or not whole")
+        self.total.update(data)
+        return data
+
+    def frame(self, what: str) -> bytes:
+        (length,) = _LENGTH.unpack(self.take(_LENGTH.size, what))
+        return self.take(length, what)
+
+
+def _read_head(reader: _Reader) -> Head:
+    magic, version = _PREFIX.unpack(reader.take(_PREFIX.size, "its beginning"))
+    if magic != MAGIC:
+        raise Unreadable("not an exported conversation: it begins otherwise")
+    if version != VERSION:
+        raise Unreadable(f"written in version {version}, this program reads {VERSION}")
+    return _decoded(reader.frame("its head"), Head, "its head")
+
+
+def _decoded(data: bytes, kind: type[T], what: str) -> T:
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(f"{what} is spoiled: {error}") from error
+
+
+def _record(content: Content) -> Record:
+    item = item_bytes(content.dtype)
+    return Record(
+        ids=list(content.ids),
+        exactness=content.exactness,
+        size=content.size,
+        dtype=content.dtype,
+        shape=content.shape,
+        start=content.start,
+        model=content.model,
+        layers=[codec.encode(layer, item) for layer in content.layers],
+    )
+
+
+def _content(record: Record, head: Head, parent: str) -> Content:
+    item = item_bytes(record.dtype)
+    size = item
+    for length in record.shape[1:]:
+        size *= length
+    try:
+        layers = [codec.decode(layer, size, item) for layer in record.layers]
+    except ValueError as error:
+        raise Unreadable(f"a layer does not unpack: {error}") from error
+    return Content(
+        fingerprint=head.fingerprint,
+        exactness=record.exactness,
+        size=record.size,
+        dtype=record.dtype,
+        shape=record.shape,
+        parent=parent,
+        ids=record.ids,
+        start=record.start,
+        model=record.model,
+        layers=layers,
+        origin=head.by,
+    )
+
+
+def _framed(data: bytes) -> bytes:
+    return _LENGTH.pack(len(data)) + data
