@@ -36,7 +36,7 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt "torch==2.13.0"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[models,voice,train,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[models,voice,train,plots,dev]"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps silero-vad
 	touch $@
 

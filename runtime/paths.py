@@ -31,6 +31,15 @@ def state_dir() -> Path:
     return private_directory(Path(base) / "sage")
 
 
+def shared_memory_dir() -> Path:
+    """The private directory of what processes share in memory: $SAGE_SHM_DIR, else /dev/shm/sage-UID.
+
+    NotPermitted or ConfigError where there is no such place.
+    """
+    chosen = os.environ.get("SAGE_SHM_DIR") or f"/dev/shm/sage-{os.getuid()}"  # noqa: S108 - ownership and mode are checked
+    return private_directory(Path(chosen))
+
+
 def shipped(relative: str) -> Path:
     """A file that ships with the install, such as `configs/levels.yaml`. ConfigError if this install lacks it."""
     path = Path(__file__).resolve().parent.parent / relative

@@ -47,6 +47,7 @@ class Fabric:
             "PYTHONPATH": str(ROOT),
             "SAGE_RUN_DIR": str(self.run_dir),
             "SAGE_STATE_DIR": str(self.state_dir),
+            "SAGE_SHM_DIR": str(self.run_dir / "shm"),
             "SAGE_NODE": name,
             "SAGE_PARAMS": json.dumps(dict(params or {})),
             "SAGE_LOG": "json",

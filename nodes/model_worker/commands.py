@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import click
 
@@ -17,9 +17,11 @@ from runtime import console
 from runtime.bench.session import Outcome, Session, measured
 
 if TYPE_CHECKING:
+    from nodes.model_worker.explore import Explorer, Pruned
     from nodes.model_worker.kv.index import SessionRow
     from nodes.model_worker.kv.manifest import Manifest, PublicPart
     from nodes.model_worker.kv.vault import Vault
+    from nodes.model_worker.levels import Levels
     from protocol.messages.model import StateResumed, StateSaved
 
     Kept = tuple[SessionRow, PublicPart, Manifest]
@@ -151,12 +153,13 @@ def resume(session: str, level: str | None, as_json: bool, timeout: float) -> No
 @console.common(timeout=600)
 def export(session: str, file: Path, level: str | None, as_json: bool, timeout: float) -> None:
     """Write the state of SESSION to FILE, to be imported elsewhere. Whoever has that file can read the conversation."""
+    from nodes.model_worker import levels
     from nodes.model_worker.kv import bundle
     from nodes.model_worker.kv.chunkfile import Unreadable
     from runtime.clock import Clock
 
     with _vault() as vault:
-        _, public, kept = _one(_of(vault, session), level)
+        _, public, kept = _one(_of(vault, session), level, levels.load())
         try:
             with _written_beside(file) as out:
                 written = bundle.export(vault, public.fingerprint, kept, out, Clock().wall_ns())
@@ -193,6 +196,70 @@ def import_(file: Path, name: str, trusted: str, as_json: bool, timeout: float) 
         console.show_json({"session": kept.name, "tokens": tokens, "by": by})
     else:
         click.echo(f"{kept.name}: {tokens} tokens, exported by {by}")
+
+
+@kv.command()
+@click.argument("session")
+@click.option("--levels", "file", default="configs/levels.yaml", show_default=True, help="The levels file.")
+@click.option("--level", help="The level whose state to look into. [the one used last]")
+@click.option("--at", type=int, help="Show this token and end. Negative: from the end.")
+@click.option("--keep", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share pruning keeps.")
+@click.option("--say", type=click.IntRange(min=0), default=12, show_default=True, help="Tokens to go on with.")
+@click.option("--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Write a PNG and end.")
+@console.common(timeout=600)
+def explore(
+    session: str,
+    file: str,
+    level: str | None,
+    at: int | None,
+    keep: float,
+    say: int,
+    picture: Path | None,
+    as_json: bool,
+    timeout: float,
+) -> None:
+    """Step through what is kept of SESSION: tokens, norms, attention, what pruning would keep, what would be said next.
+
+    Reads commands from the terminal: Enter or n for the next token, p for the one before, a number to go there, g to
+    resume from there and see the next tokens, q to end.
+    """
+    from dataclasses import asdict
+
+    from nodes.model_worker import levels
+    from nodes.model_worker.explore import explorer, lines
+    from nodes.model_worker.kv.chunkfile import Unreadable
+
+    known = levels.load(file)
+    with _vault() as vault:
+        _, public, kept = _one(_of(vault, session), level, known)
+        chosen = next((each for each in known.levels if each.model == kept.model), None)
+        if chosen is None:
+            raise ConfigError(f"no level runs {kept.model}", place=file, remedy="name the levels file by --levels")
+        try:
+            explored: Explorer = explorer(vault, chosen, public.fingerprint, kept)
+        except Unreadable as error:
+            raise StateUnreadable(str(error), place=session, remedy="`sage kv verify` names what is spoiled") from error
+    pruned = explored.pruned(keep)
+    if picture is not None:
+        _draw(explored, pruned, picture)
+        click.echo(f"drawn to {picture}")
+        return
+    total = len(explored.tokens)
+    place = total - 1 if at is None else at % total if -total <= at < total else _outside(at, total)
+    while True:
+        view = explored.view(place)
+        if as_json:
+            console.show_json({**asdict(view), "kept": place in pruned.kept, "next": explored.continued(place, say)})
+        else:
+            click.echo("\n".join(lines(view, pruned, total)))
+            if at is not None:
+                click.echo(f"  next    {explored.continued(place, say)!r}")
+        if at is not None or as_json:
+            return
+        moved = _step(place, total, lambda here: click.echo(f"  next    {explored.continued(here, say)!r}"))
+        if moved is None:
+            return
+        place = moved
 
 
 @kv.command()
@@ -266,13 +333,50 @@ def _of(vault: Vault, session: str) -> list[Kept]:
     return found
 
 
-def _one(found: list[Kept], level: str | None) -> Kept:
+def _step(place: int, total: int, say: Callable[[int], None]) -> int | None:
+    """Where to go from here, as the terminal says; None to end."""
+    while True:
+        try:
+            word = click.prompt("explore", default="n", show_default=False, prompt_suffix="> ").strip()
+        except click.Abort:
+            return None
+        match word:
+            case "q":
+                return None
+            case "n" if place + 1 < total:
+                return place + 1
+            case "p" if place > 0:
+                return place - 1
+            case "g":
+                say(place)
+            case _ if word.isdigit() and int(word) < total:
+                return int(word)
+            case _:
+                click.echo(f"  n, p, g, q, or a token from 0 to {total - 1}")
+
+
+def _outside(at: int, total: int) -> NoReturn:
+    raise ConfigError(f"there is no token {at}", place="--at", remedy=f"the conversation has {total} tokens")
+
+
+def _draw(explored: Explorer, pruned: Pruned, picture: Path) -> None:
+    from nodes.model_worker.explore import plot
+
+    try:
+        figure = plot(explored, pruned)
+    except ImportError as error:
+        raise ConfigError(
+            "plots need matplotlib", place="--plot", remedy="pip install 'sage-runtime[plots]'"
+        ) from error
+    with _written_beside(picture) as out:
+        figure.savefig(out, format="png", dpi=110)
+
+
+def _one(found: list[Kept], level: str | None, known: Levels) -> Kept:
     """The one of that level's model; the one used last if no level is named."""
     if level is None:
         return found[-1]
-    from nodes.model_worker import levels
-
-    model = levels.load().by_name(level).model
+    model = known.by_name(level).model
     for each in found:
         if each[2].model == model:
             return each

@@ -58,6 +58,8 @@ class Level(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Bytes of memory for attention state, all conversations together."""
     disk: Size = 1 << 30
     """Bytes of disk for attention state that outlives the process; 0 keeps none."""
+    shared: Size = 64 << 20
+    """Bytes of shared memory in which the workers of this host find each other's chunks; 0 shares none."""
     backend: Literal["transformers", "openai"] = "transformers"
     """`openai`: the answers come from a server with OpenAI's interface at `url`, and `model` is its name there."""
     url: str = ""

@@ -10,10 +10,12 @@ import msgspec
 from nodes.model_worker import levels
 from nodes.model_worker.errors import ModelError
 from nodes.model_worker.kv.chunkfile import Keys
+from nodes.model_worker.kv.hot import Hot
 from nodes.model_worker.kv.vault import VAULT, Vault
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.residency import Residency, residency
 from nodes.model_worker.worker import Worker
+from protocol.errors import SageError
 from protocol.messages.dream import AdapterCurrent
 from protocol.messages.metabolism import MetabolicState
 from protocol.messages.model import (
@@ -31,6 +33,7 @@ from protocol.messages.model import (
 )
 from runtime.identity import HostIdentity
 from runtime.node import Call, Event, Node, on, run, serve
+from runtime.paths import shared_memory_dir
 
 WAITING = 32
 """Requests worked on or waiting; the next is refused as overloaded."""
@@ -144,7 +147,18 @@ class ModelWorker(Node):
         if not self._level.disk or self._level.backend == "openai":
             return None
         keys = Keys(HostIdentity.load(self.state_dir))
-        return Vault(self.state_dir / VAULT, keys, budget=self._level.disk, clock=self.clock)
+        directory = self.state_dir / VAULT
+        return Vault(directory, keys, budget=self._level.disk, clock=self.clock, hot=self._open_hot(directory, keys))
+
+    def _open_hot(self, vault: Path, keys: Keys) -> Hot | None:
+        if not self._level.shared:
+            return None
+        try:
+            place = shared_memory_dir() / keys.name(b"hot", str(vault).encode()).hex()[:16]
+            return Hot(place, keys, budget=self._level.shared)
+        except SageError as error:
+            self.log.warning("state.not_shared", error=str(error))
+            return None
 
     async def _load(self) -> None:
         """Load, and say so if that fails: the node goes on, and each request gets the error by its name."""

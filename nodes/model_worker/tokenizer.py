@@ -48,6 +48,11 @@ class ChatTokenizer:
         ends = [end for _, end in encoded["offset_mapping"]] if offsets else []
         return Encoding(encoded["input_ids"], ends)
 
+    def spell(self, ids: list[int]) -> str:
+        """Text of the ids with special tokens, spaces as they are."""
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return text
+
     def decode(self, ids: list[int]) -> str:
         """Text of the ids without special tokens, spaces as they are."""
         text: str = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)

@@ -5,6 +5,7 @@ the earlier one in the queue; so the queue holds each conversation once, as it w
 in the queue, and is tried again.
 """
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from torch import Tensor
 from nodes.model_worker.kv.answers import Answers
 from nodes.model_worker.kv.chunkfile import Content, Unreadable
 from nodes.model_worker.kv.exactness import Exactness, exactness
+from nodes.model_worker.kv.hot import Mapped
 from nodes.model_worker.kv.manifest import KeptChunk, Manifest
 from nodes.model_worker.kv.sessions import ChunkUnusable, Kept, Recalled, Snapshot
 from nodes.model_worker.kv.tree import Chunk
@@ -82,14 +84,21 @@ class Shelf:
         return None
 
     def read(self, chunk: Chunk) -> Tensor:
-        """[layers, 2, kv_heads, tokens, head_dim]. Raises ChunkUnusable with the reason."""
+        """[layers, 2, kv_heads, tokens, head_dim]. Raises ChunkUnusable with the reason.
+
+        Where another worker shares it in memory, it is mapped from there.
+        """
+        mapped = self._vault.hot.map(chunk.address, self._word) if self._vault.hot else None
+        if mapped is not None and tuple(mapped.ids) == chunk.ids:
+            return _tensor_in(mapped)
         try:
             content = self._vault.read_chunk(chunk.address, self._fingerprint)
         except Unreadable as error:
             raise ChunkUnusable(f"chunk {chunk.address[:12]}: {error}") from error
         if tuple(content.ids) != chunk.ids:  # a name that fits is not yet a match
             raise ChunkUnusable(f"chunk {chunk.address[:12]}: it holds other tokens")
-        return _tensor(content)
+        self._share(chunk.address, content)
+        return tensor_of(content)
 
     # Writing
 
@@ -130,11 +139,13 @@ class Shelf:
     def stats(self) -> dict[str, float]:
         with self._changed:
             waiting = len(self._waiting) + self._busy
+        hot = self._vault.hot
         return {
             "disk_waiting": waiting,
             "disk_failed": self.failed,
             "disk_given_up": self.given_up,
             **{f"disk_{name}": value for name, value in vars(self._vault.counts).items()},
+            **({f"shared_{name}": value for name, value in vars(hot.counts).items()} if hot else {}),
         }
 
     def _idle(self) -> bool:
@@ -183,9 +194,9 @@ class Shelf:
             if not chunk.address or self._vault.index.chunk(chunk.address) is None:
                 if data is None:
                     break  # evicted before it was written: the conversation is kept as far as here
-                chunk.address = self._vault.write_chunk(
-                    self._word, self._content(chunk, data, number), self._name(chunk)
-                )
+                content = self._content(chunk, data, number)
+                chunk.address = self._vault.write_chunk(self._word, content, self._name(chunk))
+                self._share(chunk.address, content)
             line.append(KeptChunk(chunk.address, list(chunk.ids), chunk.exactness.label))
         kept = Manifest(
             name=snapshot.name,
@@ -196,6 +207,12 @@ class Shelf:
         )
         self._vault.write_session(self._fingerprint, self._word, kept)
         self._vault.evict()
+
+    def _share(self, address: str, content: Content) -> None:
+        """With other workers of this model; only whole chunks, which they can begin with."""
+        if self._vault.hot is not None and len(content.ids) == self._size:
+            with contextlib.suppress(OSError):  # it lies on the disk anyway
+                self._vault.hot.put(address, self._word, content)
 
     def _content(self, chunk: Chunk, data: Tensor, number: int) -> Content:
         return Content(
@@ -217,6 +234,13 @@ class Shelf:
         return chunk.name
 
 
-def _tensor(content: Content) -> Tensor:
+def tensor_of(content: Content) -> Tensor:
+    """[layers, 2, kv_heads, tokens, head_dim]."""
     raw = np.frombuffer(bytearray(b"".join(content.layers)), dtype=np.uint8)
     return torch.from_numpy(raw).view(getattr(torch, content.dtype)).view(content.shape)
+
+
+def _tensor_in(mapped: Mapped) -> Tensor:
+    """The same memory; as long as the tensor lives, the chunk is leased."""
+    raw = torch.frombuffer(mapped.memory, dtype=torch.uint8, offset=mapped.start)
+    return raw.view(getattr(torch, mapped.dtype)).view(mapped.shape)

@@ -20,6 +20,7 @@ from pathlib import Path
 from nodes.model_worker.kv import chunkfile, manifest
 from nodes.model_worker.kv.chunkfile import Content, Keys, Private, Public, Unreadable
 from nodes.model_worker.kv.exactness import exactness
+from nodes.model_worker.kv.hot import Hot
 from nodes.model_worker.kv.index import ChunkRow, Index, SessionRow
 from nodes.model_worker.kv.manifest import Manifest, PublicPart
 from runtime.clock import Clock
@@ -49,10 +50,16 @@ class VaultCounts:
 class Vault:
     """The attention state of one host. Several processes may have one open on the same directory."""
 
-    def __init__(self, directory: Path, keys: Keys, *, budget: int, clock: Clock | None = None) -> None:
-        """`budget`: bytes on the disk. Raises ConfigError or NotPermitted for a directory that will not do."""
+    def __init__(
+        self, directory: Path, keys: Keys, *, budget: int, clock: Clock | None = None, hot: Hot | None = None
+    ) -> None:
+        """`budget`: bytes on the disk. `hot`: where chunks are shared in memory, too.
+
+        Raises ConfigError or NotPermitted for a directory that will not do.
+        """
         self.directory = private_directory(directory)
         self.keys = keys
+        self.hot = hot
         self.counts = VaultCounts()
         self.quarantine_reasons: dict[str, str] = {}
         """File name → why it was moved there, since this was opened."""
@@ -66,6 +73,8 @@ class Vault:
 
     def close(self) -> None:
         self.index.close()
+        if self.hot is not None:
+            self.hot.close()
 
     # Chunks
 
