@@ -18,7 +18,7 @@ from typing import BinaryIO, TypeVar
 import msgspec
 
 from nodes.model_worker.kv import codec
-from nodes.model_worker.kv.chunkfile import Content, Unreadable, item_bytes
+from nodes.model_worker.kv.chunkfile import Content, Newer, Unreadable, item_bytes
 from nodes.model_worker.kv.manifest import KeptChunk, Manifest
 from nodes.model_worker.kv.vault import Vault, model_word
 from protocol.errors import SealError
@@ -140,7 +140,7 @@ def _read_head(reader: _Reader) -> Head:
     if magic != MAGIC:
         raise Unreadable("not an exported conversation: it begins otherwise")
     if version != VERSION:
-        raise Unreadable(f"written in version {version}, this program reads {VERSION}")
+        raise Newer(version, VERSION)
     return _decoded(reader.frame("its head"), Head, "its head")
 
 

@@ -39,6 +39,13 @@ class Unreadable(Exception):
     """Why a file is not a chunk that can be used."""
 
 
+class Newer(Unreadable):
+    """A file of a later version of this program: it stays where it is, for that."""
+
+    def __init__(self, version: int, known: int) -> None:
+        super().__init__(f"written in version {version}, this program reads {known}")
+
+
 class Public(msgspec.Struct, frozen=True, kw_only=True):
     """What anybody may read."""
 
@@ -172,7 +179,7 @@ def read_public(data: bytes) -> tuple[Public, int]:
     if magic != MAGIC:
         raise Unreadable("not a chunk of attention state: it begins otherwise")
     if version != VERSION:
-        raise Unreadable(f"written in version {version}, this program reads {VERSION}")
+        raise Newer(version, VERSION)
     end = _PREFIX.size + length
     if length > _MOST_HEADER or end > len(data):
         raise Unreadable(f"cut off: its header has {length} bytes, the file {len(data)}")

@@ -8,7 +8,7 @@ import struct
 
 import msgspec
 
-from nodes.model_worker.kv.chunkfile import Keys, Unreadable
+from nodes.model_worker.kv.chunkfile import Keys, Newer, Unreadable
 from protocol.errors import SealError
 
 MAGIC, VERSION = b"SAGEKS\r\n", 1
@@ -64,7 +64,7 @@ def read_public(data: bytes) -> tuple[PublicPart, int]:
     if magic != MAGIC:
         raise Unreadable("not a conversation's file: it begins otherwise")
     if version != VERSION:
-        raise Unreadable(f"written in version {version}, this program reads {VERSION}")
+        raise Newer(version, VERSION)
     end = _PREFIX.size + length
     try:
         return msgspec.msgpack.decode(data[_PREFIX.size : end], type=PublicPart), end

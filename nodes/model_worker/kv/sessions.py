@@ -269,23 +269,31 @@ class Sessions:
         return self._tree.attach(parent, kept.ids, kept.exactness, kept.address, self._seconds())
 
     def _readable(self, line: list[Chunk], tokens: int) -> tuple[list[Chunk], int, int]:
-        """The line as far as its bytes can be had, and are worth reading: (line, tokens, tokens read from the disk)."""
+        """The line as far as its bytes can be had, and are worth reading: (line, tokens, tokens read from the disk).
+
+        Computing instead of reading gives the same bits only where all of the line is cold; otherwise it is read.
+        """
         restored = 0
+        may_compute = all(chunk.exactness is Exactness.COLD for chunk in line)
         for number, chunk in enumerate(line):
             start = number * self._tree.size
             laid = number < len(self._laid) and self._laid[number] is chunk
             if chunk.data is not None or laid:
                 continue
+            if may_compute and not self._worth_reading(chunk):
+                return line[:number], min(tokens, start), restored
             if not self._read(chunk):
                 return line[:number], min(tokens, start), restored
             restored += min(tokens, start + len(chunk.ids)) - start
         return line, tokens, restored
 
+    def _worth_reading(self, chunk: Chunk) -> bool:
+        pays = self.costs.loading_pays(len(chunk.ids), len(chunk.ids) * self._bytes_per_token)
+        self.counts.not_worth_loading += not pays
+        return pays
+
     def _read(self, chunk: Chunk) -> bool:
         nbytes = len(chunk.ids) * self._bytes_per_token
-        if not self.costs.loading_pays(len(chunk.ids), nbytes):
-            self.counts.not_worth_loading += 1
-            return False
         began = self._seconds()
         try:
             chunk.data = self._from_disk(chunk)

@@ -6,7 +6,8 @@
     DIR/index.sqlite           made again from the files where it is missing or spoiled
 
 Files are written beside, synced, renamed, and then indexed: at any moment a crash leaves whole files only. Whatever
-is wrong with a file is a miss with a named reason: it is moved into quarantine, and the tokens are computed again.
+is wrong with a file is a miss with a named reason: it is moved into quarantine, and the tokens are computed again. A
+file of a later version of this program is a miss, too, and stays.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodes.model_worker.kv import chunkfile, manifest
-from nodes.model_worker.kv.chunkfile import Content, Keys, Private, Public, Unreadable
+from nodes.model_worker.kv.chunkfile import Content, Keys, Newer, Private, Public, Unreadable
 from nodes.model_worker.kv.exactness import exactness
 from nodes.model_worker.kv.hot import Hot
 from nodes.model_worker.kv.index import ChunkRow, Index, SessionRow
@@ -107,7 +108,7 @@ class Vault:
         try:
             content = chunkfile.unpack(self.keys, data, address)
         except Unreadable as error:
-            self._quarantine(path, str(error))
+            self._set_aside(path, error)
             self.index.remove_chunk(address)
             raise
         if difference := differing(content.fingerprint, fingerprint):
@@ -211,7 +212,7 @@ class Vault:
         try:
             headers, _ = self.read_headers(path)
         except Unreadable as error:
-            self._quarantine(path, str(error))
+            self._set_aside(path, error)
             self.index.remove_chunk(path.stem)
             raise
         self.read_chunk(path.stem, headers.fingerprint)
@@ -247,15 +248,18 @@ class Vault:
             self.quarantine_reasons[path.name] = f"it cannot be read: {error.strerror}"
             return None
         except Unreadable as error:
-            self._quarantine(path, str(error))
+            self._set_aside(path, error)
             self.index.remove_session(path.name)
             return None
 
-    def _quarantine(self, path: Path, reason: str) -> None:
+    def _set_aside(self, path: Path, error: Unreadable) -> None:
+        """Move a file that cannot be used into quarantine; one of a later version stays where it is."""
+        self.quarantine_reasons[path.name] = str(error)
+        if isinstance(error, Newer):
+            return
         with contextlib.suppress(OSError):
             path.replace(self.directory / "quarantine" / path.name)
         self.counts.quarantined += 1
-        self.quarantine_reasons[path.name] = reason
 
     def _sweep(self) -> None:
         """Remove what a process that is gone left half written."""
@@ -298,7 +302,7 @@ class Vault:
             try:
                 headers[address] = self.read_headers(path)
             except Unreadable as error:
-                self._quarantine(path, str(error))
+                self._set_aside(path, error)
         names = {row.address: row.name for row in self.index.chunks()}
         waiting = dict(headers)
         while ready := [

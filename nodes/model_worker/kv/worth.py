@@ -31,10 +31,16 @@ class Costs:
         self.load_s = _mean(self.load_s, seconds / max(1, nbytes))
 
     def loading_pays(self, tokens: int, nbytes: int) -> bool:
-        """Whether loading is faster than computing; while either is unknown, loading is tried."""
+        """Whether loading is faster than computing; while either is unknown, loading is tried.
+
+        Every time it is not, its cost is believed a little less, so that a disk that was slow once is tried again.
+        """
         if not (self.compute_s and self.load_s):
             return True
-        return self.load_s * nbytes < self.compute_s * tokens
+        pays = self.load_s * nbytes < self.compute_s * tokens
+        if not pays:
+            self.load_s *= 1 - _WEIGHT / 4
+        return pays
 
 
 _WEIGHT = 0.2

@@ -32,3 +32,13 @@ def test_costs_follow_what_is_measured() -> None:
     for _ in range(50):
         costs.computed(1, 3.0)
     assert costs.compute_s == pytest.approx(3.0, rel=1e-3)
+
+
+def test_a_disk_that_was_slow_once_is_tried_again() -> None:
+    costs = Costs()
+    costs.computed(100, 1.0)
+    costs.loaded(1000, 1.0)
+    refused = 0
+    while not costs.loading_pays(10, 1000):
+        refused += 1
+    assert 10 < refused < 100
