@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import torch
 
-from nodes.model_worker import levels, random_weights
+from nodes.model_worker import generation, levels, random_weights
 from nodes.model_worker.engine import Engine
 from nodes.model_worker.errors import ContextTooLong
 from nodes.model_worker.kv.chunkfile import Keys
@@ -41,6 +41,7 @@ CONTINUOUS = {512: 10.0, 1024: 16.0, 2048: 28.0}
 """Prefix length → how many times sooner the first token is to come on continuous state; half of it on cold."""
 RESUMED = 1024
 DISK_GOAL = 5.0
+NOISE_TOKENS = 384
 FLAT = (64, 256, 512, 1024, 1536, 2048)
 BUDGET = 4 << 30
 
@@ -98,7 +99,7 @@ def measure(session: Session, *, shape: str, device: str, dtype: str, chunk: int
     bench = Bench(session, model=model, level=level)
     rounds = 1 if session.quick else 5
     prefixes = PREFIXES[:1] if session.quick else PREFIXES
-    progress = session.progress(rounds * len(prefixes) + 4)
+    progress = session.progress(rounds * len(prefixes) + 5)
     figures: dict[str, Any] = {"chunk": level.prefill_chunk, "parameters": model.parameters, "prefixes": {}}
     bench.anew(bench.ids(NEW))  # the first pass of a model is slower than all that follow
     for prefix in prefixes:
@@ -117,6 +118,8 @@ def measure(session: Session, *, shape: str, device: str, dtype: str, chunk: int
     figures["shared"] = _shared(bench)
     progress.advance(1, "files")
     figures["files"] = _files(bench, RESUMED)
+    progress.advance(1, "noise")
+    figures["noise"] = _noise(bench, 1 if session.quick else 4)
     progress.advance(1, "the limit")
     figures["limit"] = _limit(bench)
     progress.advance(1, "done")
@@ -270,6 +273,50 @@ def _timed_files(path: Path, tensor: torch.Tensor, save: Any, load: Any) -> dict
     }
 
 
+def _noise(bench: Bench, prompts: int) -> dict[str, Any]:
+    """Largest difference of a logit: between computations from nothing in several portions, and of continued state.
+
+    Continued: a prompt, tokens that were decoded one by one, and a further turn. Another greedy token counts only where
+    the computation from nothing told its two best apart by more than the noise.
+    """
+    noise, ours, beyond, scale = 0.0, 0.0, 0, 0.0
+    for _ in range(prompts):
+        ids = bench.ids(NOISE_TOKENS)
+        colds = [_logits(bench, ids, size) for size in (bench.level.prefill_chunk, 32, 128, len(ids))]
+        continued = _continued(bench, ids)
+        this = max(float((a - b).abs().max()) for a in colds for b in colds)
+        noise, ours = max(noise, this), max(ours, float((continued - colds[0]).abs().max()))
+        first, second = colds[0].topk(2).values.tolist()
+        beyond += int(continued.argmax()) != int(colds[0].argmax()) and first - second > this
+        scale = max(scale, float(colds[0].abs().max()))
+    return {
+        "prompts": prompts,
+        "two_from_nothing": round(noise, 5),
+        "continued_from_nothing": round(ours, 5),
+        "greedy_beyond_noise": beyond,
+        "largest_logit": round(scale, 3),
+    }
+
+
+def _logits(bench: Bench, ids: list[int], size: int) -> torch.Tensor:
+    state = AttentionState(bench.model.layers, size)
+    logits = generation.prefill(bench.model.model, state, ids, chunk=size, interrupted=lambda: "")
+    assert logits is not None, "nobody interrupts"
+    return logits
+
+
+def _continued(bench: Bench, ids: list[int]) -> torch.Tensor:
+    model, size = bench.model.model, bench.level.prefill_chunk
+    state = AttentionState(bench.model.layers, size)
+    third = len(ids) // 3
+    generation.prefill(model, state, ids[:third], chunk=size, interrupted=lambda: "")
+    for token in ids[third : 2 * third]:
+        generation.forward(model, state, [token])
+    logits = generation.prefill(model, state, ids[2 * third :], chunk=size, interrupted=lambda: "")
+    assert logits is not None, "nobody interrupts"
+    return logits
+
+
 def _limit(bench: Bench) -> dict[str, Any]:
     limit = 256
     engine = Engine(msgspec.structs.replace(bench.level, context=limit), model=replace(bench.model, context=limit))
@@ -299,7 +346,7 @@ def _goals(figures: dict[str, Any]) -> list[Goal]:
             ),
         ]
     resumed = figures["prefixes"].get(str(RESUMED))
-    shared = figures["shared"]
+    shared, noise = figures["shared"], figures["noise"]
     return [
         *found,
         at_least(
@@ -313,6 +360,18 @@ def _goals(figures: dict[str, Any]) -> list[Goal]:
             "tokens that a second worker computes beyond the partial chunk",
             target=0,
             measured=shared["computed_by_the_second"] - shared["partial_chunk"],
+        ),
+        at_most(
+            "noise",
+            "continued state from a computation from nothing, in parts of what two of these differ by (largest logit)",
+            target=1,
+            measured=round(noise["continued_from_nothing"] / max(noise["two_from_nothing"], 1e-9), 2),
+        ),
+        at_most(
+            "greedy",
+            "greedy tokens that differ where the two best lie further apart than that",
+            target=0,
+            measured=noise["greedy_beyond_noise"],
         ),
         at_least(
             "limit",

@@ -69,7 +69,7 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     """Index of the first token id that differed from the kept state, where there was one."""
     diverged_message: int | None = None
     tokens_restored: int = 0
-    """Of those reused, the ones that were read from the disk for this answer."""
+    """Of those reused, the ones that were read from the disk, or mapped from another worker, for this answer."""
     exactness: str = "continuous"
     """What the state that the answer rests on is worth; "" where a server keeps it, if at all."""
     missed: str = ""

@@ -33,6 +33,12 @@ async def sage(system: Fabric, *words: str) -> Result:
     return await asyncio.to_thread(runner.invoke, kv, words)
 
 
+async def classes(system: Fabric, session: str) -> list[str]:
+    """Of the whole chunks of a conversation on the disk."""
+    shown = (await sage(system, "info", session, "--json")).stdout
+    return [chunk["exactness"] for chunk in json.loads(shown)["line"] if chunk["tokens"] == 64] if shown else []
+
+
 async def reason(system: Fabric, part: str) -> None:
     """Wait until the worker's state is for a reason with this in it; "": for none."""
     async with asyncio.timeout(PATIENCE_S):
@@ -72,6 +78,18 @@ async def test_a_second_worker_of_the_same_model_computes_only_the_partial_chunk
     assert second.tokens_computed == asked % 64
     assert second.tokens_restored == asked - asked % 64
     assert second.ids == first.ids
+
+
+async def test_what_decoding_made_becomes_cold_in_idle_time(system: Fabric) -> None:
+    first = Generate(messages=chat(f"cold {QUESTION}"), session="cold", max_new_tokens=200, exactness="cold")
+    said = await ask(system, first)
+    held = said.tokens_reused + said.tokens_computed + said.tokens_generated - 1
+    async with asyncio.timeout(PATIENCE_S):
+        while await classes(system, "cold") != ["cold"] * (held // 64):
+            await asyncio.sleep(0.05)
+    messages = chat(f"cold {QUESTION}", said.text, "so ?")
+    after = await ask(system, Generate(messages=messages, session="cold", exactness="cold"))
+    assert (after.tokens_reused, after.exactness) == (held - held % 64, "cold")
 
 
 async def test_a_disk_that_cannot_be_written_degrades_the_worker_and_the_answer_still_comes(
