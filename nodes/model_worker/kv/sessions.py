@@ -401,9 +401,10 @@ class Sessions:
             self._tree.drop(before)
 
     def _end_at(self, session: Session, chunk: Chunk) -> None:
-        session.end.ends -= 1 if session.end.parent is not None else 0
-        session.end = chunk
+        before, session.end = session.end, chunk
         chunk.ends += 1 if chunk.parent is not None else 0
+        before.ends -= 1 if before.parent is not None else 0
+        self._tree.prune(before)
 
     def _write_down(self, session: Session) -> None:
         if self._disk is not None:
@@ -442,12 +443,11 @@ class Sessions:
     def _evict(self, chunk: Chunk) -> None:
         chunk.data = None
         self.counts.evicted += 1
-        if chunk.address or chunk.pins:
-            return
-        self.counts.lost += 1
-        for session in self._kept.values() if chunk.ends else ():
-            if session.end is chunk:
-                self._end_at(session, chunk.parent or self._tree.root)
+        if not chunk.address and not chunk.pins:
+            self.counts.lost += 1
+            for session in self._kept.values() if chunk.ends else ():
+                if session.end is chunk:
+                    self._end_at(session, chunk.parent or self._tree.root)
         self._tree.prune(chunk)
 
     def _worth(self, chunk: Chunk) -> float:

@@ -5,6 +5,7 @@ the earlier one in the queue; so the queue holds each conversation once, as it w
 in the queue, and is tried again.
 """
 
+import atexit
 import contextlib
 import threading
 from collections import OrderedDict
@@ -113,6 +114,7 @@ class Shelf:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._write_all, name="attention-state", daemon=True)
                 self._thread.start()
+                atexit.register(self.close)  # an interpreter that ends beneath a writing thread dies of it
             self._changed.notify_all()
 
     def flush(self, timeout_s: float | None = None) -> bool:
@@ -135,6 +137,7 @@ class Shelf:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+            atexit.unregister(self.close)
 
     def stats(self) -> dict[str, float]:
         with self._changed:

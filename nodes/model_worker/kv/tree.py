@@ -162,10 +162,11 @@ class Tree:
             chunk.parent.children.remove(chunk)
 
     def prune(self, chunk: Chunk) -> None:
-        """Take out a chunk that nobody needs, and those before it that nobody needs any more."""
-        while chunk.parent is not None and not (
-            chunk.children or chunk.ends or chunk.pins or chunk.address or chunk.data is not None
-        ):
+        """Take out a chunk that nobody needs, and those before it that nobody needs any more.
+
+        What lies on the disk as well is discovered there again.
+        """
+        while chunk.parent is not None and not (chunk.children or chunk.ends or chunk.pins or chunk.data is not None):
             parent = chunk.parent
             self.drop(chunk)
             chunk = parent

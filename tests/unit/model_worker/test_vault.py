@@ -105,6 +105,20 @@ def test_the_disk_holds_no_more_than_its_budget(host: Host, place: Path) -> None
     assert ask(host(), [3, *ASKED], "s0").tokens_restored == 0
 
 
+def test_what_no_conversation_needs_any_more_is_not_remembered_for_ever(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nodes.model_worker.kv.sessions.MOST", 3)
+    engine = host(state=60_000)
+    for number in range(20):
+        ask(engine, [number + 3, *ASKED], f"s{number}")
+        assert engine._shelf.flush(60)
+    stats = engine.stats()
+    assert stats["sessions_forgotten"] == 17
+    assert stats["chunks"] <= 5 * 5
+    assert ask(engine, [3, *ASKED], "s0").tokens_restored == 70
+
+
 def test_an_outgrown_end_leaves_the_disk(host: Host, place: Path) -> None:
     engine = host()
     converse(engine, turns=4)
