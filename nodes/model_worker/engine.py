@@ -76,7 +76,13 @@ class Engine:
         if self._vault is not None:
             self._shelf = Shelf(
                 self._vault,
-                {**model.fingerprint, "arithmetic": loading.arithmetic(model.device), "chunk": str(size)},
+                {
+                    **model.fingerprint,
+                    "rope": loading.rope(model.model),
+                    "adapter": self._learned.digest if self._learned else "none",
+                    "arithmetic": loading.arithmetic(model.device),
+                    "chunk": str(size),
+                },
                 model=self.level.model,
                 size=size,
                 clock=self._clock,

@@ -85,6 +85,12 @@ def arithmetic(device: str) -> str:
     return f"torch {torch.__version__} {torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()} threads"
 
 
+def rope(model: Any) -> str:
+    """How the model tells positions apart: the parameters of its rotary embedding, "none" if it has none."""
+    found = getattr(model.config.get_text_config(), "rope_parameters", None)
+    return json.dumps(found, sort_keys=True) if found else "none"
+
+
 def free_memory() -> None:
     """Give back to the system what models no longer referred to had taken."""
     import ctypes

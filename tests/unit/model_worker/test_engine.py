@@ -98,6 +98,20 @@ def test_an_edited_message_is_named_and_computed_anew(engine: Engine, level: Lev
     assert edited.ids == cold(level, request).ids
 
 
+def test_a_template_that_renders_earlier_turns_otherwise_is_computed_anew_from_there(
+    engine: Engine, level: Level, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As templates do that leave out what an earlier answer thought."""
+    tokenizer = engine.load().tokenizer._tokenizer
+    short = "{{ message.content if loop.last else message.content[-9:] }}"
+    monkeypatch.setattr(tokenizer, "chat_template", tokenizer.chat_template.replace("{{ message.content }}", short))
+    first = engine.generate(Generate(messages=chat("the cup is in the hall ."), session="s"))
+    second = engine.generate(Generate(messages=chat("the cup is in the hall .", first.text, "so ?"), session="s"))
+    assert second.diverged_message == 0
+    assert 0 < second.tokens_reused == second.diverged_at < first.tokens_computed
+    assert second.ids == cold(level, prompt_of(engine, second)).ids
+
+
 def test_conversations_that_begin_alike_share_their_beginning(engine: Engine) -> None:
     engine.generate(Generate(messages=chat("ok"), session="s"))
     shared = engine.generate(Generate(messages=chat("ok"), session="t"))
