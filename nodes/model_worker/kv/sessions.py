@@ -180,11 +180,16 @@ class Sessions:
     def lay(self, session: Session, ids: Sequence[int], wanted: Exactness = Exactness.CONTINUOUS) -> Laid:
         """Put on the desk what is held of `ids` at the class `wanted` or above. At least the last token is left out."""
         session.wanted = wanted
-        self._at_work = session
+        self._at_work = None
         own = match(session.ids, ids)
         found = self._tree.find(ids, wanted, session.end)
         line, tokens, restored = self._readable(found.line, found.tokens)
-        self._lay_out(line, tokens)
+        try:
+            self._lay_out(line, tokens)
+        except BaseException:
+            self._clear_desk()  # it may hold the beginning of one conversation and the rest of none
+            raise
+        self._at_work = session
         now = self._seconds()
         for chunk in line:
             chunk.used = now

@@ -11,6 +11,7 @@ file of a later version of this program is a miss, too, and stays.
 """
 
 import contextlib
+import fcntl
 import os
 import re
 import sqlite3
@@ -273,8 +274,16 @@ class Vault:
 
     def _open_index(self) -> Index:
         path = self.directory / INDEX
+        descriptor = os.open(self.directory / "index.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # of several processes that start together, one makes the tables
+            return self._open_index_alone(path)
+
+    def _open_index_alone(self, path: Path) -> Index:
         try:
             return Index(path)
+        except sqlite3.OperationalError:
+            raise  # busy or out of reach, not spoiled
         except sqlite3.DatabaseError:
             for spoiled in self.directory.glob(f"{INDEX}*"):
                 spoiled.replace(self.directory / "quarantine" / spoiled.name)
