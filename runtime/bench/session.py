@@ -207,6 +207,9 @@ class _Bounded:
         self._seconds = seconds
 
     def __enter__(self) -> Self:
+        self._interrupt = signal.getsignal(signal.SIGINT)
+        if self._interrupt is signal.SIG_IGN:  # as a shell starts what runs in its background
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         self._before = signal.signal(signal.SIGALRM, self._time_is_up)
         signal.setitimer(signal.ITIMER_REAL, self._seconds)
         return self
@@ -214,6 +217,8 @@ class _Bounded:
     def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self._before)
+        if self._interrupt is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def _time_is_up(self, number: int, frame: FrameType | None) -> None:
         self.overran = True
