@@ -53,6 +53,10 @@ def lines(title: str, series: Mapping[str, Sequence[Point]], x: Axis, y: Axis) -
     return "\n".join([*parts, "</svg>", ""]).encode()
 
 
+_LEAST = 1e-300
+"""Values that lie closer together are drawn as one: nothing can be divided by less."""
+
+
 class _Scale:
     """From values of one axis to pixels."""
 
@@ -61,7 +65,7 @@ class _Scale:
             raise ValueError(f"nothing to plot over {axis.label!r}")
         self.axis = axis
         self.low, self.high = axis.place(min(values)), axis.place(max(values))
-        if self.low == self.high:
+        if self.high - self.low < _LEAST:
             self.high = self.low + 1
         self.first, self.last = first, last
 

@@ -1,7 +1,7 @@
 import xml.etree.ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runtime.bench.plot import Axis, lines
@@ -10,6 +10,7 @@ POINTS = st.lists(st.tuples(st.floats(0.001, 1e7), st.floats(-1e6, 1e6)), min_si
 
 
 @given(POINTS, st.booleans())
+@example([(1.0, 0.0), (1.0, 5e-324)], False)
 def test_every_chart_is_svg_with_a_line_per_series_inside_its_frame(points, logarithmic):
     drawn = lines("a < b", {"one": points, "two & three": points}, Axis("x", logarithmic=logarithmic), Axis("y"))
     root = ET.fromstring(drawn)
