@@ -13,18 +13,17 @@ It is not sealed: the seals of a host open nowhere else. Whoever has the file ca
 
 import hashlib
 import struct
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 import msgspec
 
 from nodes.model_worker.kv import codec
-from nodes.model_worker.kv.chunkfile import Content, Newer, Unreadable, item_bytes
+from nodes.model_worker.kv.chunkfile import Content, Newer, Unreadable, decoded, item_bytes
 from nodes.model_worker.kv.manifest import KeptChunk, Manifest
 from nodes.model_worker.kv.vault import Vault, model_word
 from protocol.errors import SealError
 from runtime.identity import verify
 
-T = TypeVar("T")
 MAGIC, VERSION = b"SAGEKB\r\n", 1
 _PREFIX, _LENGTH = struct.Struct("<8sH"), struct.Struct("<I")
 
@@ -92,7 +91,7 @@ def restore(vault: Vault, file: BinaryIO, name: str = "") -> Manifest:
     line: list[KeptChunk] = []
     before = b""
     for number in range(head.chunks):
-        record = _decoded(reader.frame(f"chunk {number}"), Record, f"chunk {number}")
+        record = decoded(reader.frame(f"chunk {number}"), Record, f"chunk {number}")
         content = _content(record, head, line[-1].address if line else "")
         before = vault.line_name(before, record.ids)
         line.append(KeptChunk(vault.write_chunk(word, content, before), record.ids, record.exactness))
@@ -141,14 +140,7 @@ def _read_head(reader: _Reader) -> Head:
         raise Unreadable("not an exported conversation: it begins otherwise")
     if version != VERSION:
         raise Newer(version, VERSION)
-    return _decoded(reader.frame("its head"), Head, "its head")
-
-
-def _decoded(data: bytes, kind: type[T], what: str) -> T:
-    try:
-        return msgspec.msgpack.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unreadable(f"{what} is spoiled: {error}") from error
+    return decoded(reader.frame("its head"), Head, "its head")
 
 
 def _record(content: Content) -> Record:

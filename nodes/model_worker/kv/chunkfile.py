@@ -19,6 +19,7 @@ import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 
@@ -28,6 +29,7 @@ from protocol.errors import SealError
 from runtime.identity import HostIdentity, verify
 from runtime.sealing import Sealer, derived_key
 
+T = TypeVar("T")
 MAGIC, VERSION = b"SAGEKV\r\n", 1
 PURPOSE = "attention state"
 _PREFIX = struct.Struct("<8sHI")
@@ -126,10 +128,6 @@ class Keys:
         return total.digest()
 
 
-def address(keys: Keys, content: Content) -> str:
-    return _address(keys, content, content.ids, content.start, _digest(content.layers)).hex()
-
-
 def pack(keys: Keys, content: Content, made_ns: int) -> tuple[str, bytes]:
     """(address, the file)."""
     digest = _digest(content.layers)
@@ -183,10 +181,7 @@ def read_public(data: bytes) -> tuple[Public, int]:
     end = _PREFIX.size + length
     if length > _MOST_HEADER or end > len(data):
         raise Unreadable(f"cut off: its header has {length} bytes, the file {len(data)}")
-    try:
-        return msgspec.msgpack.decode(data[_PREFIX.size : end], type=Public), end
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unreadable(f"its header is spoiled: {error}") from error
+    return decoded(data[_PREFIX.size : end], Public, "its header"), end
 
 
 def read_private(keys: Keys, data: bytes) -> tuple[Public, Private]:
@@ -240,6 +235,14 @@ def unpack(keys: Keys, data: bytes, name: str) -> Content:
     )
 
 
+def decoded(data: bytes, kind: type[T], what: str) -> T:
+    """A part of a file as the struct it is to be. Raises Unreadable."""
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(f"{what} is spoiled: {error}") from error
+
+
 def item_bytes(dtype: str) -> int:
     """Bytes of one number. Raises Unreadable for a dtype that state is never kept in."""
     try:
@@ -252,10 +255,7 @@ def _open_private(keys: Keys, data: bytes, public: Public, end: int) -> Private:
     _check(public)
     part = data[end : end + public.private]
     plain = _opened(keys.sealer(public.salt), part, _bound(data[:end], 0), "its private header")
-    try:
-        return msgspec.msgpack.decode(plain, type=Private)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unreadable(f"its private header is spoiled: {error}") from error
+    return decoded(plain, Private, "its private header")
 
 
 def _check(public: Public) -> None:

@@ -132,6 +132,10 @@ class Index:
         """The least recently used first."""
         return [SessionRow(*row) for row in self._rows("SELECT * FROM sessions ORDER BY used_ns")]
 
+    def session(self, file: str) -> SessionRow | None:
+        found = self._rows("SELECT * FROM sessions WHERE file = ?", (file,))
+        return SessionRow(*found[0]) if found else None
+
     def sessions_of(self, person: bytes) -> list[SessionRow]:
         found = self._rows("SELECT * FROM sessions WHERE person = ? ORDER BY used_ns DESC", (person,))
         return [SessionRow(*row) for row in found]

@@ -8,7 +8,7 @@ import struct
 
 import msgspec
 
-from nodes.model_worker.kv.chunkfile import Keys, Newer, Unreadable
+from nodes.model_worker.kv.chunkfile import Keys, Newer, Unreadable, decoded
 from protocol.errors import SealError
 
 MAGIC, VERSION = b"SAGEKS\r\n", 1
@@ -50,11 +50,9 @@ def unpack(keys: Keys, data: bytes) -> tuple[PublicPart, Manifest]:
     public, end = read_public(data)
     try:
         plain = keys.sealer(public.salt).open(data[end:], data[:end])
-        return public, msgspec.msgpack.decode(plain, type=Manifest)
     except SealError as error:
         raise Unreadable("it does not open: changed, cut off, or sealed under another key") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unreadable(f"its content is spoiled: {error}") from error
+    return public, decoded(plain, Manifest, "its content")
 
 
 def read_public(data: bytes) -> tuple[PublicPart, int]:
@@ -66,7 +64,4 @@ def read_public(data: bytes) -> tuple[PublicPart, int]:
     if version != VERSION:
         raise Newer(version, VERSION)
     end = _PREFIX.size + length
-    try:
-        return msgspec.msgpack.decode(data[_PREFIX.size : end], type=PublicPart), end
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unreadable(f"its header is spoiled: {error}") from error
+    return decoded(data[_PREFIX.size : end], PublicPart, "its header"), end

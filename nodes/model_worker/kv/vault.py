@@ -128,7 +128,7 @@ class Vault:
     def write_session(self, fingerprint: dict[str, str], model: str, kept: Manifest) -> None:
         """Replace what was written of this conversation. Raises OSError."""
         path = self._session_path(model, kept.name)
-        row = self._session_row(path.name)
+        row = self.index.session(path.name)
         write_atomically(path, manifest.pack(self.keys, fingerprint, kept))
         end = kept.line[-1].address if kept.line else ""
         now = self._clock.wall_ns()
@@ -236,9 +236,6 @@ class Vault:
     def _session_path(self, model: str, name: str) -> Path:
         file = self.keys.name(b"manifest", model.encode(), name.encode()).hex()
         return self.directory / "sessions" / f"{file}{SESSION}"
-
-    def _session_row(self, file: str) -> SessionRow | None:
-        return next((row for row in self.index.sessions() if row.file == file), None)
 
     def _read_manifest(self, path: Path) -> tuple[PublicPart, Manifest] | None:
         try:
