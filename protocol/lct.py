@@ -37,9 +37,18 @@ class Lct(msgspec.Struct, frozen=True, kw_only=True):
 
 def lct_id(kind: str, name: str, binding: bytes) -> str:
     """`lct:<kind>:<name>:<first 16 hexadecimal digits of the key's SHA-256>`."""
+    return f"lct:{kind}:{name}:{_digits(binding)}"
+
+
+def binds(ident: str, binding: bytes) -> bool:
+    """Whether an LCT id is one of this key."""
+    return ident.startswith("lct:") and ident.rpartition(":")[2] == _digits(binding)
+
+
+def _digits(binding: bytes) -> str:
     import hashlib
 
-    return f"lct:{kind}:{name}:{hashlib.sha256(binding).hexdigest()[:16]}"
+    return hashlib.sha256(binding).hexdigest()[:16]
 
 
 def statement_bytes(subject_id: str, statement: str, wall_ns: int) -> bytes:

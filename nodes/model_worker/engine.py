@@ -85,6 +85,7 @@ class Engine:
                 },
                 model=self.level.model,
                 size=size,
+                room=self.level.state,
                 clock=self._clock,
                 noticed=self._noticed,
             )
@@ -95,6 +96,7 @@ class Engine:
             size=size,
             seconds=lambda: self._clock.mono_ns() / 1e9,
             disk=self._shelf,
+            device=model.device,
         )
 
     def _load(self) -> LoadedModel:
@@ -192,7 +194,7 @@ class Engine:
                     place=f"level {self.level.name}",
                     remedy="`sage kv list` shows what is kept",
                 )
-            laid = self._sessions.lay(session, [*session.ids, 0])
+            laid = self._sessions.lay(session, [*session.ids, 0], load_anyway=True)
         return StateResumed(
             session=name,
             tokens=laid.reused,
@@ -210,13 +212,12 @@ class Engine:
         if self._model is None or name is None:
             return False
         with _named_memory_error(self.level), self._sessions.use(name) as session:
-            whole = session.ids[: len(session.ids) - len(session.ids) % self.level.prefill_chunk]
-            laid = self._sessions.lay(session, [*whole, 0], Exactness.COLD)
-            self._sessions.make_room(len(whole))
+            laid = self._sessions.lay(session, [*session.ids, 0], Exactness.COLD)
+            self._sessions.make_room(len(session.ids))
             generation.prefill(
                 self._model.model,
                 self._sessions.state,
-                whole[laid.reused :],
+                session.ids[laid.reused :],
                 chunk=self.level.prefill_chunk,
                 interrupted=interrupted,
             )

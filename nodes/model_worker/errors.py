@@ -9,7 +9,8 @@ SageError
     ├── ContextTooLong      more tokens than the level or the model can take
     ├── NoChatTemplate      messages were sent to a model that has no template for them
     ├── UnknownSession      nothing is kept of a conversation of this name
-    └── StateUnreadable     a file of attention state that cannot be used; the message says why
+    ├── StateUnreadable     a file of attention state that cannot be used; the message says why
+    └── StateOutOfReach     the place where attention state is kept cannot be opened
 """
 
 from protocol.errors import SageError
@@ -51,3 +52,7 @@ class UnknownSession(ModelError):
 
 class StateUnreadable(ModelError):
     code = "model.state_unreadable"
+
+
+class StateOutOfReach(ModelError):
+    code = "model.state_out_of_reach"

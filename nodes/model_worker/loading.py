@@ -224,6 +224,11 @@ def free_bytes(device: str) -> int:
     return available_memory()
 
 
+def shares_host_memory(device: str) -> bool:
+    """Whether what lies in the processor's memory takes room on the device: on the processor, and on a Jetson."""
+    return device != "cuda" or bool(torch.cuda.get_device_properties(0).is_integrated)
+
+
 def _kv_bytes_per_token(config: Any, dtype_bytes: int) -> int:
     heads = config.num_attention_heads
     kv_heads = getattr(config, "num_key_value_heads", None) or heads

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from nodes.model_worker import levels
-from nodes.model_worker.errors import ModelError
+from nodes.model_worker.errors import ModelError, StateOutOfReach
 from nodes.model_worker.kv.chunkfile import Keys
 from nodes.model_worker.kv.hot import Hot
 from nodes.model_worker.kv.vault import VAULT, Vault
@@ -55,6 +55,8 @@ class ModelWorker(Node):
         """As every node. Raises `ConfigError` for a levels file or a level that is not there."""
         super().__init__(**context)
         self._level = levels.load(self.params.levels).by_name(self.params.level)
+        self._not_kept = ""
+        """Why attention state does not outlive this process."""
         self._vault = self._open_vault()
         self._worker = Worker(self._level, self.clock, self._vault, self._show_problem)
         self._degraded = False
@@ -64,6 +66,7 @@ class ModelWorker(Node):
         self.stats_record("attention_state", lambda: self._worker.state_stats)
         if self.params.preload:
             await self._load()
+        self._show_problem()
 
     async def stop(self) -> None:
         await self._worker.close()
@@ -148,7 +151,13 @@ class ModelWorker(Node):
             return None
         keys = Keys(HostIdentity.load(self.state_dir))
         directory = self.state_dir / VAULT
-        return Vault(directory, keys, budget=self._level.disk, clock=self.clock, hot=self._open_hot(directory, keys))
+        hot = self._open_hot(directory, keys)
+        try:
+            return Vault(directory, keys, budget=self._level.disk, clock=self.clock, hot=hot)
+        except StateOutOfReach as error:
+            self.log.warning("state.not_kept", error=str(error))
+            self._not_kept = str(error)
+            return None
 
     def _open_hot(self, vault: Path, keys: Keys) -> Hot | None:
         if not self._level.shared:
@@ -175,7 +184,7 @@ class ModelWorker(Node):
 
     def _show_problem(self) -> None:
         """Degraded while the model does not load, ready again once it does."""
-        problem = self._worker.problem
+        problem = self._worker.problem or self._not_kept
         if problem:
             self.health("degraded", problem)
         elif self._degraded:

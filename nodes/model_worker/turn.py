@@ -57,6 +57,7 @@ class Turn:
 
     def answer(self, sessions: Sessions, session: Session, on_token: Callable[[Token], None]) -> Generated:
         """Answer from what is held of the request; the session then holds it, and the answer but its last token."""
+        sampler = Sampler(_sampling(self.request))
         with self.stages.measure("tokenize"):
             prompt, laid = self._lay(sessions, session)
         limit = self._limit(prompt)
@@ -65,7 +66,7 @@ class Turn:
         sessions.make_room(room)
         state.reserve(room)
         text = TextStream(self.model.tokenizer.decode, self.request.stop)
-        self._generate(sessions, prompt.ids[laid.reused :], limit, text, on_token)
+        self._generate(sessions, prompt.ids[laid.reused :], limit, sampler, text, on_token)
         _remember(session.answers, text.text, self.steps, self.model)
         return self._generated(state, prompt, laid, text.text)
 
@@ -143,7 +144,7 @@ class Turn:
         held, capacity = len(state.ids), state.capacity
         needed = needs.request(tokens, held=held, capacity=capacity)
         free = loading.free_bytes(self.model.device) - HEADROOM
-        if needed > free:
+        if needed > free and loading.shares_host_memory(self.model.device):
             free += sessions.give_back(needed - free)
         if needed > free:
             most = needs.longest(free, held=held, capacity=capacity, limit=self.model.context) - answer
@@ -156,10 +157,15 @@ class Turn:
             )
 
     def _generate(
-        self, sessions: Sessions, new: list[int], limit: int, text: TextStream, on_token: Callable[[Token], None]
+        self,
+        sessions: Sessions,
+        new: list[int],
+        limit: int,
+        sampler: Sampler,
+        text: TextStream,
+        on_token: Callable[[Token], None],
     ) -> None:
         """Prefill the new ids and decode into `steps`; there are none if interrupted before the first token."""
-        sampler = Sampler(_sampling(self.request))
         state, chunk = sessions.state, self.level.prefill_chunk
         with self.stages.measure("prefill"):
             logits = generation.prefill(self.model.model, state, new, chunk=chunk, interrupted=self.interrupted)

@@ -19,9 +19,11 @@ import msgspec
 
 from nodes.model_worker.kv import codec
 from nodes.model_worker.kv.chunkfile import Content, Newer, Unreadable, decoded, item_bytes
+from nodes.model_worker.kv.exactness import exactness
 from nodes.model_worker.kv.manifest import KeptChunk, Manifest
 from nodes.model_worker.kv.vault import Vault, model_word
 from protocol.errors import SealError
+from protocol.lct import binds
 from runtime.identity import verify
 
 MAGIC, VERSION = b"SAGEKB\r\n", 1
@@ -82,7 +84,8 @@ def export(vault: Vault, fingerprint: dict[str, str], kept: Manifest, file: Bina
 def restore(vault: Vault, file: BinaryIO, name: str = "") -> Manifest:
     """Take the conversation into the vault, sealed under its keys; `name` is what to call it, as before if empty.
 
-    Nothing is written before the signature over all of it has been checked. Raises Unreadable with the reason, OSError.
+    Nothing is written before the signature over all of it has been checked, and the key with the name of its host.
+    Raises Unreadable with the reason, OSError.
     """
     check(file)
     reader = _Reader(file)
@@ -90,13 +93,17 @@ def restore(vault: Vault, file: BinaryIO, name: str = "") -> Manifest:
     word = model_word(head.fingerprint)
     line: list[KeptChunk] = []
     before = b""
-    for number in range(head.chunks):
-        record = decoded(reader.frame(f"chunk {number}"), Record, f"chunk {number}")
-        content = _content(record, head, line[-1].address if line else "")
-        before = vault.line_name(before, record.ids)
-        line.append(KeptChunk(vault.write_chunk(word, content, before), record.ids, record.exactness))
-    kept = msgspec.structs.replace(head.manifest, name=name or head.manifest.name, line=line)
-    vault.write_session(head.fingerprint, word, kept)
+    start = 0
+    with vault.alone():
+        for number in range(head.chunks):
+            record = decoded(reader.frame(f"chunk {number}"), Record, f"chunk {number}")
+            _check_record(record, start, f"chunk {number}", last=number == head.chunks - 1)
+            start += len(record.ids)
+            content = _content(record, head, line[-1].address if line else "")
+            before = vault.line_name(before, record.ids)
+            line.append(KeptChunk(vault.write_chunk(word, content, before), record.ids, record.exactness))
+        kept = msgspec.structs.replace(head.manifest, name=name or head.manifest.name, line=line)
+        vault.write_session(head.fingerprint, word, kept)
     return kept
 
 
@@ -111,6 +118,8 @@ def check(file: BinaryIO) -> Head:
         verify(head.key, said, reader.frame("its signature"))
     except SealError as error:
         raise Unreadable("its signature is wrong: it was changed after it was exported") from error
+    if not binds(head.by, head.key):
+        raise Unreadable(f"its key is not that of {head.by}")
     if file.read(1):
         raise Unreadable("more follows after its end")
     file.seek(0)
@@ -155,6 +164,21 @@ def _record(content: Content) -> Record:
         model=content.model,
         layers=[codec.encode(layer, item) for layer in content.layers],
     )
+
+
+def _check_record(record: Record, start: int, what: str, *, last: bool) -> None:
+    """Raises Unreadable unless it is what follows `start` tokens."""
+    tokens, shape = len(record.ids), record.shape
+    if len(shape) != 5 or min(shape) < 1 or shape[1] != 2 or len(record.layers) != shape[0]:
+        raise Unreadable(f"{what} has {len(record.layers)} layers in the shape {shape}")
+    if record.start != start or shape[3] != tokens or tokens > record.size or (tokens < record.size and not last):
+        raise Unreadable(f"{what} has {tokens} of {record.size} ids from {record.start} on in the shape {shape}")
+    if not 0 <= min(record.ids) <= max(record.ids) < 1 << 31:
+        raise Unreadable(f"{what} has ids that no tokenizer has")
+    try:
+        exactness(record.exactness)
+    except ValueError as error:
+        raise Unreadable(f"{what}: {error}") from error
 
 
 def _content(record: Record, head: Head, parent: str) -> Content:

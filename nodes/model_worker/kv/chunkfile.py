@@ -48,6 +48,13 @@ class Newer(Unreadable):
         super().__init__(f"written in version {version}, this program reads {known}")
 
 
+class OutOfReach(Unreadable):
+    """A file that the system does not read now: nothing is known of what it is, so it stays where it is."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"it cannot be read: {error.strerror or error}")
+
+
 class Public(msgspec.Struct, frozen=True, kw_only=True):
     """What anybody may read."""
 

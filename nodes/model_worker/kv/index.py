@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-SCHEMA = 1
+SCHEMA = 2
 _TABLES = f"""
 BEGIN;
 CREATE TABLE chunks (
@@ -30,7 +30,8 @@ CREATE TABLE sessions (
     person  BLOB NOT NULL,
     "end"   TEXT NOT NULL,
     bytes   INTEGER NOT NULL,
-    used_ns INTEGER NOT NULL
+    used_ns INTEGER NOT NULL,
+    written_ns INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX sessions_by_end ON sessions ("end");
 CREATE INDEX sessions_by_person ON sessions (person);
@@ -67,6 +68,8 @@ class SessionRow:
     end: str
     bytes: int
     used_ns: int
+    written_ns: int
+    """Of the file: whether it is still the one that this row tells of."""
 
 
 class Index:
@@ -100,8 +103,8 @@ class Index:
 
     def put_session(self, row: SessionRow) -> None:
         self._write(
-            "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?)",
-            (row.file, row.model, row.person, row.end, row.bytes, row.used_ns),
+            "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (row.file, row.model, row.person, row.end, row.bytes, row.used_ns, row.written_ns),
         )
 
     def remove_chunk(self, address: str) -> None:

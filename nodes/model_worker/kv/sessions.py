@@ -56,11 +56,13 @@ class Snapshot:
 class Disk(Protocol):
     """Where conversations survive the process. `nodes.model_worker.kv.shelf` is one.
 
-    `recall` gives a word of why there is nothing, "" where there never was. `read` raises ChunkUnusable.
+    `recall` gives a word of why there is nothing, "" where there never was. `read` raises ChunkUnusable. `waiting` is
+    what a chunk holds that is to be written, None once it is or never will be.
     """
 
     def recall(self, name: str) -> Recalled | str: ...
     def discover(self, parent: Chunk, ids: tuple[int, ...]) -> Kept | None: ...
+    def waiting(self, chunk: Chunk) -> Any: ...
     def read(self, chunk: Chunk) -> Any: ...
     def keep(self, snapshot: Snapshot) -> None: ...
 
@@ -129,18 +131,21 @@ class Sessions:
         size: int,
         seconds: Callable[[], float] = lambda: 0.0,
         disk: Disk | None = None,
+        device: str = "cpu",
     ) -> None:
-        """`size`: tokens of a chunk. `seconds`: a monotonic clock."""
+        """`size`: tokens of a chunk. `seconds`: a monotonic clock. `device`: where the model computes."""
         self._layers = layers
+        self._device = device
         self._budget = budget
         self._bytes_per_token = bytes_per_token
         self._seconds = seconds
         self._disk = disk
         self._tree = Tree(size, self._discover)
         self._kept: OrderedDict[str, Session] = OrderedDict()
-        self._desk = AttentionState(layers, size)
+        self._desk = AttentionState(layers, size, device)
         self._laid: list[Chunk] = []
         """The chunks that lie on the desk in full, from its beginning."""
+        self._in_use: Session | None = None
         self._at_work: Session | None = None
         """Whose request lies on the desk."""
         self._missed = ""
@@ -177,13 +182,23 @@ class Sessions:
         finally:
             self._put(session)
 
-    def lay(self, session: Session, ids: Sequence[int], wanted: Exactness = Exactness.CONTINUOUS) -> Laid:
-        """Put on the desk what is held of `ids` at the class `wanted` or above. At least the last token is left out."""
+    def lay(
+        self,
+        session: Session,
+        ids: Sequence[int],
+        wanted: Exactness = Exactness.CONTINUOUS,
+        *,
+        load_anyway: bool = False,
+    ) -> Laid:
+        """Put on the desk what is held of `ids` at the class `wanted` or above. At least the last token is left out.
+
+        `load_anyway`: also what would be computed again sooner than it is read.
+        """
         session.wanted = wanted
         self._at_work = None
         own = match(session.ids, ids)
         found = self._tree.find(ids, wanted, session.end)
-        line, tokens, restored = self._readable(found.line, found.tokens)
+        line, tokens, restored = self._readable(found.line, found.tokens, load_anyway=load_anyway)
         try:
             self._lay_out(line, tokens)
         except BaseException:
@@ -251,6 +266,7 @@ class Sessions:
         if session is None:
             session = self._recalled(name) if name and self._disk else Session(name, self._tree.root)
         session.ids = session.end.all_ids()
+        self._in_use = session
         return session
 
     def _recalled(self, name: str) -> Session:
@@ -273,16 +289,18 @@ class Sessions:
             return None
         return self._tree.attach(parent, kept.ids, kept.exactness, kept.address, self._seconds())
 
-    def _readable(self, line: list[Chunk], tokens: int) -> tuple[list[Chunk], int, int]:
+    def _readable(self, line: list[Chunk], tokens: int, *, load_anyway: bool) -> tuple[list[Chunk], int, int]:
         """The line as far as its bytes can be had, and are worth reading: (line, tokens, tokens read from the disk).
 
         Computing instead of reading gives the same bits only where all of the line is cold; otherwise it is read.
         """
         restored = 0
-        may_compute = all(chunk.exactness is Exactness.COLD for chunk in line)
+        may_compute = not load_anyway and all(chunk.exactness is Exactness.COLD for chunk in line)
         for number, chunk in enumerate(line):
             start = number * self._tree.size
             laid = number < len(self._laid) and self._laid[number] is chunk
+            if chunk.data is None and not laid:
+                chunk.data = self._waiting(chunk)
             if chunk.data is not None or laid:
                 continue
             if may_compute and not self._worth_reading(chunk):
@@ -316,13 +334,24 @@ class Sessions:
             raise ChunkUnusable("it lies nowhere")
         return self._disk.read(chunk)
 
+    def _waiting(self, chunk: Chunk) -> Any:
+        return self._disk.waiting(chunk) if self._disk is not None else None
+
     def _forget(self, chunk: Chunk) -> None:
         """Take out a chunk that cannot be had, and what rests on it; sessions end before it."""
-        parent = chunk.parent or self._tree.root
-        for session in self._kept.values():
+        for session in self._all():
             if chunk in session.end.line():
-                self._end_at(session, parent)
+                self._cut(session, chunk)
         self._tree.drop(chunk)
+
+    def _all(self) -> list[Session]:
+        return [*self._kept.values(), *([self._in_use] if self._in_use else [])]
+
+    def _cut(self, session: Session, chunk: Chunk) -> None:
+        """Have it end before the chunk, which is lost."""
+        self._end_at(session, chunk.parent or self._tree.root)
+        if session is self._in_use:
+            session.ids = session.end.all_ids()
 
     # The desk
 
@@ -350,7 +379,7 @@ class Sessions:
             self._tree.prune(chunk)
 
     def _clear_desk(self) -> None:
-        self._desk = AttentionState(self._layers, self._tree.size)
+        self._desk = AttentionState(self._layers, self._tree.size, self._device)
         self._pin([])
 
     # What stays
@@ -365,7 +394,7 @@ class Sessions:
             self._refill()
             if session.name and session is self._at_work:
                 self._copy_off(session)
-        self._at_work = None
+        self._at_work = self._in_use = None
         session.ids = []
         if session.name and session.end is not self._tree.root:
             self._kept[session.name] = session
@@ -381,7 +410,11 @@ class Sessions:
                 chunk.data = self._desk.piece(number * size, number * size + len(chunk.ids))
 
     def _copy_off(self, session: Session) -> None:
-        """Make chunks of what the desk holds beyond those that lie on it, and let the session end there."""
+        """Make chunks of what the desk holds beyond those that lie on it, and let the session end there.
+
+        A request that was refused or interrupted may leave no more than a beginning of the conversation on the desk:
+        that ends where it did.
+        """
         size, desk, now = self._tree.size, self._desk, self._seconds()
         line = [chunk for chunk in self._laid if len(chunk.ids) == size]
         if len(desk.ids) == sum(len(chunk.ids) for chunk in self._laid):
@@ -393,7 +426,8 @@ class Sessions:
                 parent = line[-1] if line else self._tree.root
                 line.append(self._tree.add(parent, desk.ids[start:end], exactness, desk.piece(start, end), now))
         before = session.end
-        self._end_at(session, line[-1] if line else self._tree.root)
+        if not _is_beginning(desk.ids, session.ids):
+            self._end_at(session, line[-1] if line else self._tree.root)
         self._pin(line)
         self._outgrown(before, line)
 
@@ -448,11 +482,11 @@ class Sessions:
     def _evict(self, chunk: Chunk) -> None:
         chunk.data = None
         self.counts.evicted += 1
-        if not chunk.address and not chunk.pins:
+        if not (chunk.address or chunk.pins or self._waiting(chunk) is not None):
             self.counts.lost += 1
-            for session in self._kept.values() if chunk.ends else ():
+            for session in self._all() if chunk.ends else ():
                 if session.end is chunk:
-                    self._end_at(session, chunk.parent or self._tree.root)
+                    self._cut(session, chunk)
         self._tree.prune(chunk)
 
     def _worth(self, chunk: Chunk) -> float:
@@ -473,6 +507,10 @@ def _in_full(line: list[Chunk], tokens: int) -> list[Chunk]:
         if end <= tokens:
             found.append(chunk)
     return found
+
+
+def _is_beginning(part: list[int], whole: list[int]) -> bool:
+    return len(part) < len(whole) and whole[: len(part)] == part
 
 
 def _bears(chunk: Chunk) -> bool:

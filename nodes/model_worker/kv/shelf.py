@@ -7,9 +7,10 @@ in the queue, and is tried again.
 
 import atexit
 import contextlib
+import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -28,11 +29,11 @@ from runtime.clock import Clock
 RETRY_S = 5.0
 """Between two tries to write what could not be written; sooner with the next turn."""
 MOST_WAITING = 64
-"""Conversations in the queue, for they hold memory; past it the one that waits longest is given up, and counted."""
+"""Conversations in the queue; past it the one that waits longest is given up, and counted."""
 
 
 class Shelf:
-    """Reads on the caller's thread. `problem` says why the last write failed, "" if it did not."""
+    """Reads on the caller's thread. `problem` says why a write failed, "" once the next does not."""
 
     def __init__(
         self,
@@ -41,22 +42,31 @@ class Shelf:
         *,
         model: str,
         size: int,
+        room: int = 1 << 30,
         clock: Clock | None = None,
         noticed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`noticed` is called on the writing thread whenever `problem` has changed."""
+        """`noticed` is called on the writing thread whenever `problem` has changed.
+
+        `room`: bytes that may wait to be written. Past it the conversation that waits longest is given up, and counted;
+        the latest never is.
+        """
         self._vault = vault
         self._fingerprint = dict(fingerprint)
         self._word = model_word(self._fingerprint)
         self._model = model
         self._size = size
+        self._room = room
         self._clock = clock or Clock()
         self._noticed = noticed
         self._waiting: OrderedDict[str, Snapshot] = OrderedDict()
         self._changed = threading.Condition()
-        self._busy = False
-        self._held_back = False
-        """After a failure, until it is time to try again."""
+        self._in_hand: Snapshot | None = None
+        """What is being written."""
+        self._tried: set[str] = set()
+        """Conversations that could not be written, until it is time to try again."""
+        self._failing: dict[str, str] = {}
+        """Why, until they are."""
         self._closing = False
         self._thread: threading.Thread | None = None
         self.problem = ""
@@ -64,22 +74,34 @@ class Shelf:
         """Times that writing failed."""
         self.given_up = 0
         """Conversations that were not written down as they were last."""
+        self.unread = 0
+        """Times that the index could not be asked what is kept."""
 
     # Reading
 
     def recall(self, name: str) -> Recalled | str:
         """What was written of the conversation, or why it cannot be used; "" where there never was anything."""
-        kept = self._vault.read_session(self._word, name)
+        try:
+            kept = self._vault.read_session(self._word, name)
+            others = self._vault.other_models(name) if kept == "" else []
+        except sqlite3.Error as error:
+            self.unread += 1
+            return f"the index of what is kept cannot be read: {error}"
         if isinstance(kept, str):
-            others = self._vault.other_models(name)
             return kept or (f"kept under another model: {differing(others[0], self._fingerprint)}" if others else "")
         line = [Kept(chunk.address, tuple(chunk.ids), exactness(chunk.exactness)) for chunk in kept.line]
-        self._vault.used([chunk.address for chunk in line])
+        with contextlib.suppress(sqlite3.Error):  # they only look older than they are
+            self._vault.used([chunk.address for chunk in line])
         return Recalled(line, Answers.of(kept.answers))
 
     def discover(self, parent: Chunk, ids: tuple[int, ...]) -> Kept | None:
         """A whole chunk after `parent` that somebody else computed."""
-        for row in self._vault.index.named(self._word, self._vault.line_name(self._name(parent), ids)):
+        try:
+            rows = self._vault.index.named(self._word, self._vault.line_name(self._name(parent), ids))
+        except sqlite3.Error:
+            self.unread += 1
+            return None
+        for row in rows:
             if row.tokens == len(ids) and row.parent == parent.address:
                 return Kept(row.address, ids, Exactness(row.exactness))
         return None
@@ -94,23 +116,30 @@ class Shelf:
             return _tensor_in(mapped)
         try:
             content = self._vault.read_chunk(chunk.address, self._fingerprint)
-        except Unreadable as error:
+        except (Unreadable, sqlite3.Error) as error:
             raise ChunkUnusable(f"chunk {chunk.address[:12]}: {error}") from error
         if tuple(content.ids) != chunk.ids:  # a name that fits is not yet a match
             raise ChunkUnusable(f"chunk {chunk.address[:12]}: it holds other tokens")
         self._share(chunk.address, content)
         return tensor_of(content)
 
+    def waiting(self, chunk: Chunk) -> Tensor | None:
+        """What the chunk holds, while that waits to be written."""
+        with self._changed:
+            return self._waiting_data(chunk)
+
     # Writing
 
     def keep(self, snapshot: Snapshot) -> None:
         with self._changed:
-            self._waiting[snapshot.name] = snapshot
+            line = [(chunk, self._waiting_data(chunk) if data is None else data) for chunk, data in snapshot.line]
+            self._waiting[snapshot.name] = Snapshot(snapshot.name, line, snapshot.answers)
             self._waiting.move_to_end(snapshot.name)
-            while len(self._waiting) > MOST_WAITING:
-                self._waiting.popitem(last=False)
+            while len(self._waiting) > 1 and (len(self._waiting) > MOST_WAITING or self._bytes_waiting() > self._room):
+                name, _ = self._waiting.popitem(last=False)
+                self._failing.pop(name, None)
                 self.given_up += 1
-            self._held_back = False
+            self._tried.clear()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._write_all, name="attention-state", daemon=True)
                 self._thread.start()
@@ -118,12 +147,11 @@ class Shelf:
             self._changed.notify_all()
 
     def flush(self, timeout_s: float | None = None) -> bool:
-        """Wait until all is written; False if it took longer or failed (then see `problem`)."""
+        """Wait until each that waits was tried; False if that took longer or one failed (then see `problem`)."""
         with self._changed:
-            self._held_back = False
+            self._tried.clear()
             self._changed.notify_all()
-            before = self.failed
-            self._changed.wait_for(lambda: self._idle() or self.failed > before, timeout_s)
+            self._changed.wait_for(lambda: self._all_tried() or not self._runs(), timeout_s)
             return self._idle()
 
     def close(self) -> None:
@@ -141,57 +169,89 @@ class Shelf:
 
     def stats(self) -> dict[str, float]:
         with self._changed:
-            waiting = len(self._waiting) + self._busy
+            waiting = len(self._waiting) + (self._in_hand is not None)
+            waiting_bytes = self._bytes_waiting()
         hot = self._vault.hot
         return {
             "disk_waiting": waiting,
+            "disk_waiting_bytes": waiting_bytes,
             "disk_failed": self.failed,
             "disk_given_up": self.given_up,
+            "disk_unread": self.unread,
             **{f"disk_{name}": value for name, value in vars(self._vault.counts).items()},
             **({f"shared_{name}": value for name, value in vars(hot.counts).items()} if hot else {}),
         }
 
+    def _snapshots(self) -> Iterator[Snapshot]:
+        if self._in_hand is not None:
+            yield self._in_hand
+        yield from self._waiting.values()
+
+    def _waiting_data(self, chunk: Chunk) -> Tensor | None:
+        for snapshot in self._snapshots():
+            for each, data in snapshot.line:
+                if each is chunk and data is not None:
+                    return data  # type: ignore[no-any-return]
+        return None
+
+    def _bytes_waiting(self) -> int:
+        return sum(
+            {id(data): data.nbytes for each in self._snapshots() for _, data in each.line if data is not None}.values()
+        )
+
     def _idle(self) -> bool:
-        return not self._waiting and not self._busy
+        return not self._waiting and self._in_hand is None
+
+    def _all_tried(self) -> bool:
+        return self._in_hand is None and self._waiting.keys() <= self._tried
+
+    def _runs(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def _write_all(self) -> None:
         while snapshot := self._next():
             before = self.problem
             try:
                 self._write(snapshot)
-                self.problem = ""
+                self._failing.pop(snapshot.name, None)
             except Exception as error:
-                self.problem = f"attention state is not kept: {error}"
+                self._failing[snapshot.name] = f"attention state is not kept: {error}"
                 self._put_back(snapshot)
+            self.problem = next(reversed(self._failing.values()), "")
             if self.problem != before:
-                self._noticed()
+                with contextlib.suppress(Exception):  # who is to be told may be gone; the rest is written all the same
+                    self._noticed()
 
     def _next(self) -> Snapshot | None:
-        """What to write now; None once the shelf is closed."""
+        """What to write now; None once the shelf is closed.
+
+        What failed comes after all else, and once nothing else waits, only after a while.
+        """
         with self._changed:
-            self._busy = False
+            self._in_hand = None
             self._changed.notify_all()
-            self._changed.wait_for(
-                lambda: self._closing or (self._waiting and not self._held_back),
-                timeout=RETRY_S if self._held_back else None,
-            )
-            self._held_back = False
-            if not self._waiting:
+            while not self._closing and self._all_tried():
+                if not self._changed.wait(RETRY_S if self._waiting else None):
+                    self._tried.clear()
+            name = next((name for name in self._waiting if name not in self._tried), None)
+            if name is None:
                 return None
-            _, snapshot = self._waiting.popitem(last=False)
-            self._busy = True
-            return snapshot
+            self._in_hand = self._waiting.pop(name)
+            return self._in_hand
 
     def _put_back(self, snapshot: Snapshot) -> None:
         """Unless the conversation has gone on meanwhile."""
         with self._changed:
             self.failed += 1
-            self._held_back = True
             if snapshot.name not in self._waiting:
                 self._waiting[snapshot.name] = snapshot
-                self._waiting.move_to_end(snapshot.name, last=False)
+                self._tried.add(snapshot.name)
 
     def _write(self, snapshot: Snapshot) -> None:
+        with self._vault.alone():
+            self._write_alone(snapshot)
+
+    def _write_alone(self, snapshot: Snapshot) -> None:
         line = []
         for number, (chunk, data) in enumerate(snapshot.line):
             if not chunk.address or self._vault.index.chunk(chunk.address) is None:

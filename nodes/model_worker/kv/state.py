@@ -16,10 +16,12 @@ class AttentionState:
     first tokens were computed in whole chunks of `size` on absolute boundaries, each after cold ones only.
     """
 
-    def __init__(self, layers: int, size: int) -> None:
+    def __init__(self, layers: int, size: int, device: str = "cpu") -> None:
+        """`device`: where the model computes; what is appended goes there."""
         self.layers = [GrowingLayer() for _ in range(layers)]
         self.cache = Cache(layers=list(self.layers))
         self.size = size
+        self._device = device
         self.ids: list[int] = []
         self.cold = 0
 
@@ -45,8 +47,7 @@ class AttentionState:
     def append(self, data: Tensor, ids: Sequence[int], *, cold: bool) -> None:
         """Go on with what was computed before: [layers, 2, kv_heads, tokens, head_dim], keys before values."""
         for layer, (keys, values) in zip(self.layers, data, strict=True):
-            device = layer.device if layer.is_initialized else data.device
-            layer.update(keys[None].to(device), values[None].to(device))
+            layer.update(keys[None].to(self._device), values[None].to(self._device))
         self._note(ids, cold=cold)
 
     @torch.inference_mode()

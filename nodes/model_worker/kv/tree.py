@@ -94,7 +94,8 @@ class Tree:
         """What of `ids` is held at the class `wanted` or above, short of their last token, which must be computed.
 
         Where several chunks hold the same tokens, those of the line that ends in `own` come first: their bits are the
-        ones that its conversation was continued from. At COLD only whole chunks count.
+        ones that its conversation was continued from. So does its last chunk, held to its end, before a longer one of
+        others. At COLD only whole chunks count, and the longest comes first.
         """
         most = len(ids) - 1
         mine = set(own.line()) if own is not None else set()
@@ -105,7 +106,7 @@ class Tree:
             rest = tuple(ids[tokens : tokens + self.size])
             best = self._best(parent, rest, wanted, mine)
             common = common_prefix(best.ids, rest) if best else 0
-            if common < len(rest) == self.size:
+            if common < len(rest) == self.size and not (best and self._own_end(best, rest, wanted, mine)):
                 discovered = self._discover(parent, rest)
                 if discovered is not None and discovered.exactness >= wanted:
                     best, common = discovered, self.size
@@ -122,9 +123,19 @@ class Tree:
         fitting = [child for child in parent.children if child.exactness >= wanted and child.ids[0] == rest[0]]
         return max(
             fitting,
-            key=lambda child: (common_prefix(child.ids, rest), child in mine, child.exactness, child.used),
+            key=lambda child: (
+                self._own_end(child, rest, wanted, mine),
+                common_prefix(child.ids, rest),
+                child in mine,
+                child.exactness,
+                child.used,
+            ),
             default=None,
         )
+
+    def _own_end(self, chunk: Chunk, rest: tuple[int, ...], wanted: Exactness, mine: set[Chunk]) -> bool:
+        """Whether the conversation itself has come to the end of this chunk, and goes on from there."""
+        return chunk in mine and wanted < Exactness.COLD and chunk.ids == rest[: len(chunk.ids)]
 
     def _within(self, line: list[Chunk], tokens: int, wanted: Exactness) -> Found:
         if wanted is Exactness.COLD:

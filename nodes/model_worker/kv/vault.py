@@ -15,12 +15,15 @@ import fcntl
 import os
 import re
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nodes.model_worker.errors import StateOutOfReach
 from nodes.model_worker.kv import chunkfile, manifest
-from nodes.model_worker.kv.chunkfile import Content, Keys, Newer, Private, Public, Unreadable
+from nodes.model_worker.kv.chunkfile import Content, Keys, Newer, OutOfReach, Private, Public, Unreadable
 from nodes.model_worker.kv.exactness import exactness
 from nodes.model_worker.kv.hot import Hot
 from nodes.model_worker.kv.index import ChunkRow, Index, SessionRow
@@ -30,7 +33,11 @@ from runtime.paths import private_directory, write_atomically
 
 VAULT = "attention"
 """The vault's directory below the state directory."""
-CHUNK, SESSION, INDEX = ".kv", ".kvs", "index.sqlite"
+CHUNK, SESSION, INDEX, LOCK = ".kv", ".kvs", "index.sqlite", "lock"
+PATIENCE_S = 30.0
+"""How long to wait for another process that writes."""
+READING_PATIENCE_S = 1.0
+"""The same, where somebody waits for an answer."""
 _BESIDE = re.compile(r"^\..+\.(\d+)\.[0-9a-f]{8}$")
 _ADDRESS = re.compile(r"^[0-9a-f]{40}$")
 
@@ -57,7 +64,7 @@ class Vault:
     ) -> None:
         """`budget`: bytes on the disk. `hot`: where chunks are shared in memory, too.
 
-        Raises ConfigError or NotPermitted for a directory that will not do.
+        Raises ConfigError or NotPermitted for a directory that will not do, StateOutOfReach where the disk does not.
         """
         self.directory = private_directory(directory)
         self.keys = keys
@@ -69,9 +76,55 @@ class Vault:
         self._clock = clock or Clock()
         for name in ("chunks", "sessions", "quarantine"):
             private_directory(self.directory / name)
-        self._sweep()
-        self.index = self._open_index()
-        self._reconcile()
+        self._writing = threading.RLock()
+        self._lock: int | None = None
+        try:
+            with self.alone():  # of several processes that start together, one makes the tables
+                self._sweep()
+                self.index = self._open_index(self.directory / INDEX)
+                self._reconcile()
+        except (OSError, sqlite3.Error) as error:
+            raise StateOutOfReach(
+                f"attention state cannot be kept here: {error}",
+                place=str(self.directory),
+                remedy="make room on the disk or end what holds it, then start again; it is safe to remove",
+            ) from error
+
+    @contextlib.contextmanager
+    def alone(self, patience_s: float | None = None) -> Iterator[None]:
+        """While writing or removing: nobody else of all who have this vault open does.
+
+        So no file vanishes from beneath another that rests on it. May be entered again from within. Raises TimeoutError
+        where somebody else holds it for longer than `patience_s`.
+        """
+        with self._writing:
+            if self._lock is None:
+                with self._locked_file(PATIENCE_S if patience_s is None else patience_s) as file:
+                    self._lock = file
+                    try:
+                        yield
+                    finally:
+                        self._lock = None
+            else:
+                yield
+
+    @contextlib.contextmanager
+    def _locked_file(self, patience_s: float) -> Iterator[int]:
+        """The lock between processes; the kernel ends it with the process that holds it."""
+        descriptor = os.open(self.directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            until = self._clock.mono_ns() + int(patience_s * 1e9)
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if self._clock.mono_ns() > until:
+                        raise TimeoutError(f"another process has been writing into it for {patience_s:g} s") from None
+                    time.sleep(0.01)
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def close(self) -> None:
         self.index.close()
@@ -85,15 +138,15 @@ class Vault:
         now = self._clock.wall_ns()
         found, data = chunkfile.pack(self.keys, content, now)
         path = self._chunk_path(found)
-        if not path.exists():
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            write_atomically(path, data)
-            self.counts.written += 1
-            self.counts.bytes_written += len(data)
         level = int(exactness(content.exactness))
-        self.index.put_chunk(
-            ChunkRow(found, model, name, content.parent, level, len(content.ids), path.stat().st_size, now)
-        )
+        with self.alone():
+            if not path.exists():
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                write_atomically(path, data)
+                self.counts.written += 1
+                self.counts.bytes_written += len(data)
+            size = path.stat().st_size
+            self.index.put_chunk(ChunkRow(found, model, name, content.parent, level, len(content.ids), size, now))
         return found
 
     def read_chunk(self, address: str, fingerprint: dict[str, str]) -> Content:
@@ -102,15 +155,14 @@ class Vault:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            self.index.remove_chunk(address)
+            self._forget_gone(path)
             raise Unreadable("it is gone") from None
         except OSError as error:
-            raise Unreadable(f"it cannot be read: {error.strerror}") from error
+            raise OutOfReach(error) from error
         try:
             content = chunkfile.unpack(self.keys, data, address)
         except Unreadable as error:
             self._set_aside(path, error)
-            self.index.remove_chunk(address)
             raise
         if difference := differing(content.fingerprint, fingerprint):
             raise Unreadable(f"it belongs to another model: {difference}")
@@ -128,13 +180,14 @@ class Vault:
     def write_session(self, fingerprint: dict[str, str], model: str, kept: Manifest) -> None:
         """Replace what was written of this conversation. Raises OSError."""
         path = self._session_path(model, kept.name)
-        row = self.index.session(path.name)
-        write_atomically(path, manifest.pack(self.keys, fingerprint, kept))
-        end = kept.line[-1].address if kept.line else ""
-        now = self._clock.wall_ns()
-        self.index.put_session(SessionRow(path.name, model, self.person(kept.name), end, path.stat().st_size, now))
-        if row is not None and row.end != end:
-            self._remove_if_loose(row.end)
+        packed = manifest.pack(self.keys, fingerprint, kept)
+        with self.alone():
+            before = self.index.session(path.name)
+            write_atomically(path, packed)
+            row = self._session_row(path, model, kept, self._clock.wall_ns())
+            self.index.put_session(row)
+            if before is not None and before.end != row.end:
+                self._remove_if_loose(before.end)
 
     def read_session(self, model: str, name: str) -> Manifest | str:
         """What was written of it under this model, or why that cannot be used; "" where nothing was."""
@@ -160,20 +213,26 @@ class Vault:
 
     def remove_session(self, row: SessionRow) -> int:
         """Take out a conversation and the chunks that nobody else needs; how many bytes that gave back."""
-        freed = row.bytes
-        (self.directory / "sessions" / row.file).unlink(missing_ok=True)
-        self.index.remove_session(row.file)
-        address = row.end
-        while address and (chunk := self.index.chunk(address)) and self.index.is_loose(address):
-            freed += chunk.bytes
-            self._remove_chunk(address)
-            address = chunk.parent
-        return freed
+        with self.alone():
+            row = self.index.session(row.file) or row  # it may have gone on meanwhile
+            freed = row.bytes
+            (self.directory / "sessions" / row.file).unlink(missing_ok=True)
+            self.index.remove_session(row.file)
+            address = row.end
+            while address and (chunk := self.index.chunk(address)) and self.index.is_loose(address):
+                freed += chunk.bytes
+                self._remove_chunk(address)
+                address = chunk.parent
+            return freed
 
     # The budget
 
     def evict(self) -> None:
         """Remove what has not been used for longest until all fits the budget: loose chunks, then conversations."""
+        with self.alone():
+            self._evict()
+
+    def _evict(self) -> None:
         held = self.index.nbytes()
         while held > self._budget:
             loose = self.index.loose()
@@ -206,7 +265,7 @@ class Vault:
         try:
             return chunkfile.read_private(self.keys, path.read_bytes())
         except OSError as error:
-            raise Unreadable(f"it cannot be read: {error.strerror}") from error
+            raise OutOfReach(error) from error
 
     def check_chunk(self, path: Path) -> None:
         """Read all of a chunk's file. Raises Unreadable; the file is then in quarantine."""
@@ -214,7 +273,6 @@ class Vault:
             headers, _ = self.read_headers(path)
         except Unreadable as error:
             self._set_aside(path, error)
-            self.index.remove_chunk(path.stem)
             raise
         self.read_chunk(path.stem, headers.fingerprint)
 
@@ -243,21 +301,34 @@ class Vault:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self.quarantine_reasons[path.name] = f"it cannot be read: {error.strerror}"
+            self._set_aside(path, OutOfReach(error))
             return None
         except Unreadable as error:
             self._set_aside(path, error)
-            self.index.remove_session(path.name)
             return None
 
     def _set_aside(self, path: Path, error: Unreadable) -> None:
-        """Move a file that cannot be used into quarantine; one of a later version stays where it is."""
+        """Move a file that cannot be used into quarantine.
+
+        One of a later version stays where it is, and so does one that could not be read now.
+        """
         self.quarantine_reasons[path.name] = str(error)
-        if isinstance(error, Newer):
+        if isinstance(error, Newer | OutOfReach):
             return
         with contextlib.suppress(OSError):
             path.replace(self.directory / "quarantine" / path.name)
         self.counts.quarantined += 1
+        self._forget_gone(path)
+
+    def _forget_gone(self, path: Path) -> None:
+        """Take a file out of the index, unless somebody has written it again. If it stays in, it is missed again."""
+        with contextlib.suppress(TimeoutError), self.alone(READING_PATIENCE_S):
+            if path.exists():
+                return
+            if path.suffix == CHUNK:
+                self.index.remove_chunk(path.stem)
+            else:
+                self.index.remove_session(path.name)
 
     def _sweep(self) -> None:
         """Remove what a process that is gone left half written."""
@@ -269,14 +340,7 @@ class Vault:
 
     # The index
 
-    def _open_index(self) -> Index:
-        path = self.directory / INDEX
-        descriptor = os.open(self.directory / "index.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # of several processes that start together, one makes the tables
-            return self._open_index_alone(path)
-
-    def _open_index_alone(self, path: Path) -> Index:
+    def _open_index(self, path: Path) -> Index:
         try:
             return Index(path)
         except sqlite3.OperationalError:
@@ -295,12 +359,13 @@ class Vault:
             self.index.remove_chunk(address)
         if missing := files.keys() - rows:
             self._index_files({address: files[address] for address in missing})
-        known = {row.file for row in self.index.sessions()}
-        present = {path.name for path in (self.directory / "sessions").iterdir() if path.suffix == SESSION}
-        for file in known - present:
+        known = {row.file: row for row in self.index.sessions()}
+        present = {path.name: path for path in (self.directory / "sessions").iterdir() if path.suffix == SESSION}
+        for file in known.keys() - present.keys():
             self.index.remove_session(file)
-        for file in present - known:
-            self._index_session(self.directory / "sessions" / file)
+        for file, path in present.items():
+            if file not in known or (known[file].bytes, known[file].written_ns) != _stamp(path):
+                self._index_session(path)
 
     def _index_files(self, files: dict[str, Path]) -> None:
         headers: dict[str, tuple[Public, Private]] = {}
@@ -326,23 +391,27 @@ class Vault:
                         address, model, names[address], public.parent, level, len(private.ids), size, private.made_ns
                     )
                 )
-        for address in waiting:  # what it rests on is gone, so nobody can use it
-            files[address].unlink(missing_ok=True)
+        self._remove_orphans({address: public.parent for address, (public, _) in waiting.items()})
+
+    def _remove_orphans(self, parents: dict[str, str]) -> None:
+        """Chunks (address → parent) whose beginning is gone, so that nobody can use them.
+
+        What rests on one that only cannot be read now stays.
+        """
+        while gone := [address for address, parent in parents.items() if not self._chunk_path(parent).exists()]:
+            for address in gone:
+                self._chunk_path(address).unlink(missing_ok=True)
+                del parents[address]
 
     def _index_session(self, path: Path) -> None:
         if found := self._read_manifest(path):
             public, kept = found
-            end = kept.line[-1].address if kept.line else ""
-            self.index.put_session(
-                SessionRow(
-                    path.name,
-                    model_word(public.fingerprint),
-                    self.person(kept.name),
-                    end,
-                    path.stat().st_size,
-                    kept.kept_ns,
-                )
-            )
+            self.index.put_session(self._session_row(path, model_word(public.fingerprint), kept, kept.kept_ns))
+
+    def _session_row(self, path: Path, model: str, kept: Manifest, used_ns: int) -> SessionRow:
+        end = kept.line[-1].address if kept.line else ""
+        size, written_ns = _stamp(path)
+        return SessionRow(path.name, model, self.person(kept.name), end, size, used_ns, written_ns)
 
     def line_name(self, before: bytes, ids: list[int] | tuple[int, ...]) -> bytes:
         """Keyed hash of all ids of a conversation, from that of those before."""
@@ -361,6 +430,12 @@ def differing(theirs: dict[str, str], ours: dict[str, str]) -> str:
     """Which parts of two fingerprints differ, in words; "" if none."""
     parts = [part for part in sorted({*theirs, *ours}) if theirs.get(part) != ours.get(part)]
     return ", ".join(f"{part} is {theirs.get(part, 'not given')!r}, not {ours.get(part)!r}" for part in parts)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """(bytes, when written in ns): a file with another stamp is another one."""
+    known = path.stat()
+    return known.st_size, known.st_mtime_ns
 
 
 def _alive(pid: int) -> bool:

@@ -21,8 +21,10 @@ from nodes.model_worker.kv.state import AttentionState
 from tests.unit.model_worker import tiny
 
 NOISE = 4e-6
-"""Largest difference of a logit, of the order of 10, between two computations from nothing in other portions: computed
-in double precision and told in single, it is one rounding; one other token of the past makes a hundred times as much."""
+"""Largest difference of a logit, of the order of 10, between two computations from nothing in other portions.
+
+Computed in double precision and told in single, it is one rounding; one other token of the past makes a hundred times
+as much."""
 SIZE, LAYERS, LONGEST = 16, 2, 200
 PER_TOKEN = 2 * 2 * 2 * 8 * 8
 BUDGETS = (1 << 20, 2 * 128 * PER_TOKEN)
@@ -103,9 +105,9 @@ class Conversations:
         if name is None:
             return
         with self.sessions.use(name) as session:
-            whole = session.ids[: len(session.ids) - len(session.ids) % SIZE]
-            laid = self.sessions.lay(session, [*whole, 0], Exactness.COLD)
-            prefill(model(), self.sessions.state, whole[laid.reused :], chunk=SIZE, interrupted=lambda: "")
+            laid = self.sessions.lay(session, [*session.ids, 0], Exactness.COLD)
+            new = session.ids[laid.reused :]
+            prefill(model(), self.sessions.state, new, chunk=SIZE, interrupted=lambda: "")
 
 
 def agree(answer: list[Tensor], cold: list[Tensor]) -> bool:

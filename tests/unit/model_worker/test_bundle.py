@@ -1,8 +1,12 @@
 """A conversation's state carried away in one file and back, to this host or another."""
 
+import hashlib
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from nodes.model_worker.engine import Engine
@@ -90,3 +94,55 @@ def test_what_it_replaces_is_the_conversation_of_that_name(here: Vault, exported
     ((_, _, kept),) = here.manifests()
     assert isinstance(kept, Manifest)
     assert kept.name == "s"
+
+
+def signed_again(data: bytes, keys: Keys, change: Callable[[list[Any]], None]) -> bytes:
+    """The bundle with its head and records as `change` leaves them, signed by these keys."""
+    at, frames = 10, []
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4], "little")
+        frames.append(data[at + 4 : at + 4 + length])
+        at += 4 + length
+    parts = [msgspec.msgpack.decode(frame) for frame in frames[:-1]]
+    change(parts)
+    packed = [msgspec.msgpack.encode(part) for part in parts]
+    signed = data[:10] + b"".join(len(part).to_bytes(4, "little") + part for part in packed)
+    signature = keys.identity.sign(hashlib.sha256(signed).digest())
+    return signed + len(signature).to_bytes(4, "little") + signature
+
+
+def test_nobody_signs_in_the_name_of_another(here: Vault, exported: bytes, tmp_path: Path) -> None:
+    stranger = vault_of(tmp_path / "stranger").keys
+
+    def with_my_key(parts: list[Any]) -> None:
+        parts[0]["key"] = stranger.identity.public_key
+
+    forged = signed_again(exported, stranger, with_my_key)
+    with pytest.raises(Unreadable, match=f"its key is not that of {here.keys.identity.lct.id}"):
+        bundle.check(io.BytesIO(forged))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("ids", [], "0 of 16 ids"),
+        ("ids", [1, 2, 3], "3 of 16 ids"),
+        ("ids", [-1] * 16, "ids that no tokenizer has"),
+        ("ids", [1 << 40] * 16, "ids that no tokenizer has"),
+        ("start", 3, "ids from 3 on"),
+        ("shape", [2, 2, 2, 16], "in the shape"),
+        ("shape", [3, 2, 2, 16, 8], "2 layers in the shape"),
+        ("shape", [2, 2, 2, 16, 7], "instead of"),
+        ("exactness", "perfect", "no class of exactness"),
+        ("dtype", "complex128", "its numbers are"),
+        ("layers", [b"", b""], "does not unpack"),
+    ],
+)
+def test_a_record_that_is_none_is_refused_by_name(
+    here: Vault, exported: bytes, tmp_path: Path, field: str, value: object, said: str
+) -> None:
+    there = vault_of(tmp_path / "there")
+    data = signed_again(exported, here.keys, lambda parts: parts[2].__setitem__(field, value))
+    with pytest.raises(Unreadable, match=said):
+        bundle.restore(there, io.BytesIO(data))
+    assert list(there.manifests()) == []

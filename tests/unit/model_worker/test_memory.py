@@ -49,6 +49,18 @@ def test_one_token_past_the_limit_is_refused_with_the_limit(level: Level, monkey
     assert engine.generate(asked(100)).tokens_generated == 4
 
 
+def test_memory_that_is_not_the_devices_is_not_counted_on(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(level)
+    needs = engine.load().needs
+    engine.generate(asked(300, "long"))
+    chunks = engine.stats()["chunks"]
+    with_free(monkeypatch, needs.request(104, held=0, capacity=0) - 200 * needs.per_token)
+    monkeypatch.setattr(loading, "shares_host_memory", lambda _device: False)
+    with pytest.raises(ContextTooLong, match="tokens now"):
+        engine.generate(Generate(ids=[299 - i for i in range(100)], max_new_tokens=4))
+    assert engine.stats()["chunks"] == chunks, "and nothing was dropped for it"
+
+
 def test_what_others_may_need_again_gives_way_before_anybody_is_refused(
     level: Level, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -179,6 +179,30 @@ def test_a_state_cannot_be_cut_longer_than_it_is() -> None:
         state.truncate(4)
 
 
+def test_what_lies_in_the_processors_memory_goes_where_the_model_computes() -> None:
+    data = torch.zeros(2, 2, 1, 3, 4)
+    state = AttentionState(2, SIZE, "meta")
+    state.append(data, [1, 2, 3], cold=False)
+    assert {layer.keys.device.type for layer in state.layers} == {"meta"}
+    kept = Sessions(layers=2, budget=1 << 20, bytes_per_token=PER_TOKEN, size=SIZE, device="meta")
+    kept._tree.add(kept._tree.root, [1, 2, 3], Exactness.CONTINUOUS, data, 0.0)
+    with kept.use("") as session:
+        assert kept.lay(session, [1, 2, 3, 4]).reused == 3
+        assert kept.state.layers[0].values.device.type == "meta"
+
+
+def test_a_beginning_that_a_refused_request_laid_out_is_not_where_the_conversation_ends() -> None:
+    kept = sessions()
+    use(kept, "a", list(range(14)))
+    with kept.use("a") as session:
+        kept.lay(session, [*range(6), 77, 78])  # and nothing is computed
+    assert use(kept, "a", list(range(15))) == 14
+    with kept.use("a") as session:
+        kept.lay(session, [*range(6), 77, 78])
+        fill(kept.state, [77])
+    assert kept._kept["a"].end.all_ids() == [*range(6), 77], "it went another way"
+
+
 def test_ids_that_were_not_computed_are_not_believed() -> None:
     with pytest.raises(AssertionError, match=r"layers hold \[0\] tokens, 1 ids"):
         AttentionState(2, SIZE).computed([5])

@@ -85,3 +85,15 @@ def test_a_chunk_from_elsewhere_is_discovered_at_the_class_that_is_wanted() -> N
     assert found(tree, [1, 2, 3, 4, 5], CONTINUOUS) == 4
     assert tree.root.children[0].address == "there"
     assert len(tree.root.children) == 1, "attached once, however often it is discovered"
+
+
+def test_the_end_of_the_own_line_comes_before_a_longer_chunk_of_others() -> None:
+    asked: list[tuple[int, ...]] = []
+    tree = Tree(SIZE, lambda _parent, ids: asked.append(ids))
+    own = grown(tree, [1, 2], CONTINUOUS)
+    other = grown(tree, [1, 2, 3, 4])
+    assert tree.find([1, 2, 3, 4, 5], CONTINUOUS, own).line == [own]
+    assert asked == [], "nor is anybody asked for one"
+    assert tree.find([1, 2, 3, 4, 5], CONTINUOUS).line == [other]
+    assert tree.find([1, 2, 3, 4, 5], COLD, own).line == [other], "a part of a chunk is not cold"
+    assert tree.find([1, 9, 3, 4, 5], CONTINUOUS, own).tokens == 1

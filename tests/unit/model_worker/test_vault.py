@@ -1,6 +1,7 @@
 """What was computed survives the process, and nothing wrong ever comes back from the disk."""
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 
 from nodes.model_worker.engine import Engine
+from nodes.model_worker.errors import ContextTooLong, StateOutOfReach
 from nodes.model_worker.kv import chunkfile
 from nodes.model_worker.kv.chunkfile import Keys, Unreadable
 from nodes.model_worker.kv.vault import INDEX, Vault, differing
@@ -274,6 +276,123 @@ def test_a_full_disk_is_shown_and_written_again_later(host: Host, place: Path, m
     assert ask(host(), ids).tokens_restored == len(ids) - 2
 
 
+def test_what_memory_lets_go_of_while_it_waits_to_be_written_is_not_lost(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = host(state=24_000)
+    writing = threading.Event()
+    monkeypatch.setattr(engine._vault, "write_session", lambda *_: writing.wait(60))
+    for number in range(2):
+        ask(engine, [number + 3, *ASKED], f"s{number}")
+    assert engine.stats()["evicted"] > 0
+    again = ask(engine, [3, *ASKED], "s0")
+    assert (again.tokens_reused, again.tokens_restored) == (70, 0)
+    assert engine.stats()["lost"] == 0
+    writing.set()
+    engine.close()
+
+
+def test_a_kill_between_a_conversation_and_its_row_is_made_good(
+    host: Host, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = host()
+    ids = converse(engine)
+    assert engine._shelf.flush(60)
+    with monkeypatch.context() as killed:
+        killed.setattr(engine._vault.index, "put_session", lambda _row: 1 / 0)
+        ids += [*ask(engine, ids).ids, 30]
+        assert not engine._shelf.flush(60)
+        vault = Vault(place, engine._vault.keys, budget=1 << 30)  # as the next process opens it
+        ((row, _, kept),) = vault.manifests()
+        assert row.end == kept.line[-1].address
+        vault.evict()
+        vault.close()
+    assert ask(host(), ids).tokens_restored == len(ids) - 2
+
+
+def test_one_writes_or_removes_at_a_time_and_waits_for_the_other(
+    place: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (Vault(place, keys, budget=1 << 30) for _ in range(2))
+    with one.alone(), one.alone(), pytest.raises(TimeoutError, match="writing into it"), other.alone(0.05):
+        pass
+    with other.alone():
+        assert other.index.nbytes() == 0
+    monkeypatch.setattr("nodes.model_worker.kv.vault.PATIENCE_S", 0.05)
+    with one.alone(), pytest.raises(StateOutOfReach, match="attention state cannot be kept here"):
+        Vault(place, keys, budget=1 << 30)
+    one.close()
+    other.close()
+
+
+def test_what_one_process_removes_another_is_never_left_resting_on(host: Host, place: Path, keys: Keys) -> None:
+    """Two that write conversations with one beginning, and a third that has hardly any room and removes."""
+    greedy = Vault(place, keys, budget=20_000)
+    engines = [host(), host()]
+    ended = threading.Event()
+
+    def remove() -> None:
+        while not ended.is_set():
+            greedy.evict()
+
+    thread = threading.Thread(target=remove)
+    thread.start()
+    try:
+        for number in range(10):
+            for engine in engines:
+                ask(engine, [*ASKED, number + 3], f"s{number % 3}")
+        assert all(engine._shelf.flush(60) for engine in engines)
+    finally:
+        ended.set()
+        thread.join()
+    rows = {row.address for row in greedy.index.chunks()}
+    assert rows == {path.stem for path in files(place)}
+    for _, _, kept in greedy.manifests():
+        assert {chunk.address for chunk in kept.line} <= rows
+    greedy.close()
+
+
+def test_a_file_that_cannot_be_read_now_is_a_miss_and_stays(
+    host: Host, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = host()
+    ids = converse(engine)
+    expected = ask(engine, ids, "copy")
+    engine.close()
+    engine._vault.close()
+    kept = set(files(place))
+    for path in place.glob(f"{INDEX}*"):
+        path.unlink()
+    first = next(path for path in kept if chunkfile.read_public(path.read_bytes())[0].parent == "")
+    read = Path.read_bytes
+
+    def sometimes(path: Path) -> bytes:
+        if path == first:
+            raise OSError(5, "Input/output error")
+        return read(path)
+
+    with monkeypatch.context() as flaky:
+        flaky.setattr(Path, "read_bytes", sometimes)
+        answer = ask(host(), ids, "another")
+        assert (answer.ids, answer.tokens_reused) == (expected.ids, 0)
+        assert set(files(place)) >= kept
+        assert not list((place / "quarantine").iterdir())
+    assert ask(host(), ids).tokens_restored == len(ids) - 2
+
+
+def test_chunks_whose_beginning_is_gone_are_removed_when_the_index_is_made_again(host: Host, place: Path) -> None:
+    engine = host()
+    converse(engine)
+    engine.close()
+    engine._vault.close()
+    for path in place.glob(f"{INDEX}*"):
+        path.unlink()
+    first = next(path for path in files(place) if chunkfile.read_public(path.read_bytes())[0].parent == "")
+    first.unlink()
+    host()
+    assert files(place) == []
+
+
 def test_what_a_killed_process_left_half_written_is_swept_up(host: Host, place: Path) -> None:
     engine = host()
     converse(engine)
@@ -332,6 +451,73 @@ def test_cold_is_bit_for_bit_a_computation_from_nothing(host: Host, level: Level
 def test_a_class_that_there_is_not_is_refused_by_name(host: Host) -> None:
     with pytest.raises(BadRequest, match="'warm' is no class of exactness; there are cold, continuous"):
         ask(host(), ASKED, exactness="warm")
+
+
+def test_a_request_that_is_refused_or_cancelled_takes_nothing_from_what_is_kept(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = host()
+    ids = converse(engine)
+    with pytest.raises(BadRequest):
+        ask(engine, ids[:40], temperature=-1.0)
+    with monkeypatch.context() as little:
+        little.setattr("nodes.model_worker.loading.free_bytes", lambda _device: 0)
+        with pytest.raises(ContextTooLong):
+            ask(engine, [*ids[:40], *ids])
+    cancelled = Generate(ids=[*ids[:40], 5, *ids], session="s")
+    assert engine.generate(cancelled, cancelled=lambda: True).tokens_generated == 0
+    engine.close()
+    assert ask(host(), ids).tokens_restored == len(ids) - 2
+
+
+def test_a_cancelled_request_after_a_restart_leaves_what_it_did_not_read(host: Host) -> None:
+    first = host()
+    ids = [*ASKED[:64], 9]
+    ask(first, ids)
+    first.close()
+    second = slow_to_read(host())
+    assert second.generate(Generate(ids=ids, session="s"), cancelled=lambda: True).tokens_restored == 0
+    second.close()
+    assert ask(host(), ids).tokens_restored == 64
+
+
+def test_resuming_reads_all_that_is_kept_however_slow_the_disk(host: Host) -> None:
+    first = host()
+    ask(first, ASKED[:64])
+    first.close()
+    second = slow_to_read(host())
+    kept = second.resume_state("s")
+    assert kept.tokens == kept.restored == 64 + 5
+    second.close()
+    assert host().resume_state("s").tokens == 64 + 5
+
+
+def test_settling_may_be_interrupted_and_loses_nothing(host: Host) -> None:
+    engine = host()
+    engine.generate(Generate(ids=ASKED, session="s", max_new_tokens=60, exactness="cold"))
+    held = len(engine._sessions._kept["s"].end.all_ids())
+    calls = iter([""] * 2 + ["a request waits"] * 100)
+    assert engine.settle(lambda: next(calls))
+    assert len(engine._sessions._kept["s"].end.all_ids()) == held
+    while engine.settle(lambda: ""):
+        pass
+    assert len(engine._sessions._kept["s"].end.all_ids()) == held
+    assert engine._sessions.unsettled() is None
+
+
+def test_an_unusable_chunk_ends_the_conversation_that_is_resumed_before_it(host: Host, place: Path) -> None:
+    first = host()
+    converse(first)
+    first.close()
+    second = host()
+    third = sorted(second._vault.index.chunks(), key=lambda row: (row.exactness, row.tokens))
+    (second._vault.directory / "chunks" / third[-1].address[:2] / f"{third[-1].address}.kv").write_bytes(b"junk")
+    resumed = second.resume_state("s")
+    assert resumed.missed
+    assert resumed.tokens < 69
+    second.close()
+    again = host().resume_state("s") if resumed.tokens else None
+    assert again is None or (again.tokens, again.missed) == (resumed.tokens, "")
 
 
 def slow_to_read(engine: Engine) -> Engine:
