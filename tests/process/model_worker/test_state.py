@@ -39,11 +39,11 @@ async def classes(system: Fabric, session: str) -> list[str]:
     return [chunk["exactness"] for chunk in json.loads(shown)["line"] if chunk["tokens"] == 64] if shown else []
 
 
-async def reason(system: Fabric, part: str) -> None:
+async def reason(system: Fabric, part: str, worker: str = WORKER) -> None:
     """Wait until the worker's state is for a reason with this in it; "": for none."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            (given,) = [each.reason for each in await system.records() if each.name == WORKER]
+            (given,) = [each.reason for each in await system.records() if each.name == worker]
             if part in given and bool(part) == bool(given):
                 return
             await asyncio.sleep(0.02)
@@ -108,6 +108,24 @@ async def test_a_disk_that_cannot_be_written_degrades_the_worker_and_the_answer_
     await ask(system, Generate(messages=chat("again ?"), session="d"))
     await kept(system, "d ")
     await reason(system, "")
+
+
+async def test_a_worker_whose_place_for_state_cannot_be_opened_answers_and_says_so(
+    system: Fabric, levels_file: Path
+) -> None:
+    name, lock = "model_worker/keepless", system.state_dir / VAULT / "lock"
+    aside = lock.with_name("aside")
+    lock.rename(aside)
+    lock.mkdir()
+    try:
+        await system.node(NODE, name, {"level": "small", "levels": str(levels_file)})
+    finally:
+        lock.rmdir()
+        aside.rename(lock)
+    request = Generate(messages=chat("and now ?"), session="keepless")
+    assert (await system.client.call(name, request, deadline=PATIENCE_S)).tokens_generated
+    await reason(system, "attention state cannot be kept here", name)
+    await system.end(name, signal.SIGTERM)
 
 
 async def test_what_is_kept_is_listed_shown_verified_and_removed(system: Fabric) -> None:
