@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     Kept = tuple[SessionRow, PublicPart, Manifest]
 
-VAULT = "attention"
 WORKERS = "model_worker/"
 
 
@@ -314,7 +313,7 @@ def bench_kv(session: Session, shape: str, device: str, dtype: str, chunk: int |
 @contextmanager
 def _vault() -> Iterator[Vault]:
     from nodes.model_worker.kv.chunkfile import Keys
-    from nodes.model_worker.kv.vault import Vault
+    from nodes.model_worker.kv.vault import VAULT, Vault
     from runtime.identity import HostIdentity
     from runtime.paths import state_dir
 
@@ -386,9 +385,12 @@ def _one(found: list[Kept], level: str | None, known: Levels) -> Kept:
 
 
 def _unknown(session: str, known: Sequence[str] = ()) -> UnknownSession:
+    from nodes.model_worker.kv.vault import VAULT
+    from runtime.paths import state_dir
+
     return UnknownSession(
         f"nothing is kept of {session!r}",
-        place=VAULT,
+        place=str(state_dir() / VAULT),
         remedy=f"there are {', '.join(known[:10])}" if known else "`sage kv list` shows what is kept",
     )
 

@@ -52,7 +52,8 @@ class OutOfReach(Unreadable):
     """A file that the system does not read now: nothing is known of what it is, so it stays where it is."""
 
     def __init__(self, error: OSError) -> None:
-        super().__init__(f"it cannot be read: {error.strerror or error}")
+        gone = isinstance(error, FileNotFoundError)
+        super().__init__("it is gone" if gone else f"it cannot be read: {error.strerror or error}")
 
 
 class Public(msgspec.Struct, frozen=True, kw_only=True):

@@ -153,12 +153,10 @@ class Vault:
         """Raises Unreadable with the reason; a file that is not what it should be is then in quarantine."""
         path = self._chunk_path(address)
         try:
-            data = path.read_bytes()
-        except FileNotFoundError:
+            data = _read(path)
+        except OutOfReach:
             self._forget_gone(path)
-            raise Unreadable("it is gone") from None
-        except OSError as error:
-            raise OutOfReach(error) from error
+            raise
         try:
             content = chunkfile.unpack(self.keys, data, address)
         except Unreadable as error:
@@ -262,19 +260,17 @@ class Vault:
 
     def read_headers(self, path: Path) -> tuple[Public, Private]:
         """Of a chunk's file. Raises Unreadable."""
-        try:
-            return chunkfile.read_private(self.keys, path.read_bytes())
-        except OSError as error:
-            raise OutOfReach(error) from error
+        return chunkfile.read_private(self.keys, _read(path))
 
     def check_chunk(self, path: Path) -> None:
         """Read all of a chunk's file. Raises Unreadable; the file is then in quarantine."""
         try:
-            headers, _ = self.read_headers(path)
+            data = _read(path)
+            chunkfile.read_private(self.keys, data)
+            chunkfile.unpack(self.keys, data, path.stem)
         except Unreadable as error:
             self._set_aside(path, error)
             raise
-        self.read_chunk(path.stem, headers.fingerprint)
 
     def provenance(self, address: str) -> tuple[Path, Private]:
         """A chunk's file, and who made it from what. Raises Unreadable."""
@@ -430,6 +426,13 @@ def differing(theirs: dict[str, str], ours: dict[str, str]) -> str:
     """Which parts of two fingerprints differ, in words; "" if none."""
     parts = [part for part in sorted({*theirs, *ours}) if theirs.get(part) != ours.get(part)]
     return ", ".join(f"{part} is {theirs.get(part, 'not given')!r}, not {ours.get(part)!r}" for part in parts)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OutOfReach(error) from error
 
 
 def _stamp(path: Path) -> tuple[int, int]:
