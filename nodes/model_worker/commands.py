@@ -221,7 +221,8 @@ def explore(
     """Step through what is kept of SESSION: tokens, norms, attention, what pruning would keep, what would be said next.
 
     Reads commands from the terminal: Enter or n for the next token, p for the one before, a number to go there, g to
-    resume from there and see the next tokens, q to end.
+    resume from there and see the next tokens, after all of the conversation and after what pruning keeps of it, q to
+    end.
     """
     from dataclasses import asdict
 
@@ -245,18 +246,26 @@ def explore(
         click.echo(f"drawn to {picture}")
         return
     total = len(explored.tokens)
+
+    def told(here: int) -> dict[str, str]:
+        return {"next": explored.continued(here, say), "next_pruned": explored.continued(here, say, pruned.kept)}
+
+    def tell(here: int) -> None:
+        said = told(here)
+        click.echo(f"  next    {said['next']!r}\n  pruned  {said['next_pruned']!r}")
+
     place = total - 1 if at is None else at % total if -total <= at < total else _outside(at, total)
     while True:
         view = explored.view(place)
         if as_json:
-            console.show_json({**asdict(view), "kept": place in pruned.kept, "next": explored.continued(place, say)})
+            console.show_json({**asdict(view), "kept": place in pruned.kept, **told(place)})
         else:
             click.echo("\n".join(lines(view, pruned, total)))
             if at is not None:
-                click.echo(f"  next    {explored.continued(place, say)!r}")
+                tell(place)
         if at is not None or as_json:
             return
-        moved = _step(place, total, lambda here: click.echo(f"  next    {explored.continued(here, say)!r}"))
+        moved = _step(place, total, tell)
         if moved is None:
             return
         place = moved

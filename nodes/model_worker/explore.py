@@ -4,6 +4,7 @@ Keys and values are read from the disk; only attention is computed, by forwardin
 them. Nothing is changed.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +15,15 @@ from nodes.model_worker import generation, loading
 from nodes.model_worker.kv.chunkfile import Content
 from nodes.model_worker.kv.exactness import Exactness, exactness
 from nodes.model_worker.kv.manifest import Manifest
+from nodes.model_worker.kv.prune import SINKS
 from nodes.model_worker.kv.shelf import tensor_of
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.kv.vault import Vault
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
 
-SINKS, WINDOW = 4, 16
-"""First and last tokens that pruning always keeps: attention rests on the first (Xiao et al. 2023, StreamingLLM)."""
+WINDOW = 16
+"""Last tokens that pruning always keeps, beside the first SINKS."""
 QUERIES = 16
 """Last tokens whose attention tells which earlier ones matter (Li et al. 2024, SnapKV, section 3)."""
 
@@ -106,9 +108,14 @@ class Explorer:
         kept = sorted([*always, *rest[: max(0, count - len(always))]])
         return Pruned(kept=kept, mass=round(sum(mass[at] for at in kept), 4))
 
-    def continued(self, index: int, tokens: int) -> str:
-        """What the model says, greedily, after the conversation up to and with token `index`."""
+    def continued(self, index: int, tokens: int, kept: Collection[int] | None = None) -> str:
+        """What the model says, greedily, after the conversation up to and with token `index`.
+
+        `kept`: what is left of the tokens before it, all if None.
+        """
         state = self._until(index)
+        if kept is not None and index:
+            state.prune([place for place in sorted(kept) if place < index] or [0])
         said: list[int] = []
         logits = generation.forward(self._model.model, state, [self.tokens[index]])
         for _ in range(tokens):
@@ -125,7 +132,7 @@ class Explorer:
 
     def _until(self, index: int) -> AttentionState:
         """The state of what lies before token `index`."""
-        state = AttentionState(self._model.layers, size=1)
+        state = AttentionState(self._model.layers, size=1, device=self._model.device)
         if index:
             state.append(self._state[..., :index, :], self.tokens[:index], cold=False)
         return state

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nodes.model_worker.kv import prune
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.sampling import Sampler
 from nodes.model_worker.text import TextStream
@@ -34,17 +35,25 @@ class Step:
 
 
 def prefill(
-    model: Any, state: AttentionState, ids: Sequence[int], *, chunk: int, interrupted: Interrupted
+    model: Any,
+    state: AttentionState,
+    ids: Sequence[int],
+    *,
+    chunk: int,
+    interrupted: Interrupted,
+    room: int | None = None,
 ) -> Tensor | None:
     """Forward `ids` (at least one) after what `state` holds. Logits [vocab] of the last one, None if interrupted.
 
-    An interrupted prefill leaves the state with the chunks that were computed.
+    An interrupted prefill leaves the state with the chunks that were computed. `room`: tokens the state may hold; it is
+    pruned to that.
     """
     logits = None
-    held = len(state.ids)
+    held = state.position
     for start, end in chunks(held, held + len(ids), chunk):
         if interrupted():
             return None
+        make_room(state, end - start, room)
         logits = forward(model, state, ids[start - held : end - held])
     return logits
 
@@ -59,10 +68,11 @@ def decode(
     stop_ids: Collection[int],
     limit: int,
     interrupted: Interrupted,
+    room: int | None = None,
 ) -> Iterator[Step]:
     """Up to `limit` tokens (at least one) after those in `state`, whose last logits [vocab] are given.
 
-    The last token yielded is not in the state: nothing was computed from it.
+    The last token yielded is not in the state: nothing was computed from it. `room` as in `prefill`.
     """
     for count in range(1, limit + 1):
         choice = sampler.choose(logits)
@@ -76,14 +86,24 @@ def decode(
         yield Step(choice.id, choice.logprob, choice.margin, piece, stop)
         if stop:
             return
+        make_room(state, 1, room)
         logits = forward(model, state, [choice.id])
+
+
+def make_room(state: AttentionState, new: int, room: int | None) -> None:
+    """Prune the state so that it holds at most `room` tokens with `new` more; None: it may grow as it likes."""
+    if room is not None and len(state.ids) + new > room:
+        state.prune(prune.kept(len(state.ids), max(1, room - new - prune.slack(room))))
 
 
 @torch.inference_mode()
 def forward(model: Any, state: AttentionState, ids: Sequence[int]) -> Tensor:
     """Compute keys and values of `ids` into `state`; float32 logits [vocab] of the last one."""
     tokens = torch.tensor([list(ids)], device=model.device)
-    output = model(input_ids=tokens, past_key_values=state.cache, use_cache=True, logits_to_keep=1)
+    how: dict[str, Any] = {}
+    if state.pruned:  # transformers takes the length of the cache for the position of the next token
+        how["position_ids"] = torch.arange(state.position, state.position + len(ids), device=model.device)[None]
+    output = model(input_ids=tokens, past_key_values=state.cache, use_cache=True, logits_to_keep=1, **how)
     state.computed(ids)
     return output.logits[0, -1].float()  # type: ignore[no-any-return]
 

@@ -54,6 +54,8 @@ class Turn:
     steps: list[Step] = field(default_factory=list)
     left_out: int = 0
     """Messages left out because all together were too long."""
+    fits: int | None = None
+    """Tokens that the state may hold, where it is to be pruned to that."""
 
     def answer(self, sessions: Sessions, session: Session, on_token: Callable[[Token], None]) -> Generated:
         """Answer from what is held of the request; the session then holds it, and the answer but its last token."""
@@ -63,8 +65,9 @@ class Turn:
         limit = self._limit(prompt)
         state = sessions.state
         room = self._room(prompt)
-        sessions.make_room(room)
-        state.reserve(room)
+        if self.fits is None:
+            sessions.make_room(room)
+        state.reserve(min(room, self.fits or room))
         text = TextStream(self.model.tokenizer.decode, self.request.stop)
         self._generate(sessions, prompt.ids[laid.reused :], limit, sampler, text, on_token)
         _remember(session.answers, text.text, self.steps, self.model)
@@ -75,10 +78,7 @@ class Turn:
 
         Raises BadRequest, NoChatTemplate, and ContextTooLong.
         """
-        if self.request.overflow not in ("refuse", "shorten"):
-            raise BadRequest(
-                f"{self.request.overflow!r} is neither 'refuse' nor 'shorten'", place="model/generate: overflow"
-            )
+        self._check_overflow()
         tries = shorter(self.request.messages) if self.request.overflow == "shorten" else iter([self.request.messages])
         too_long: ContextTooLong | None = None
         for messages in tries:
@@ -93,6 +93,15 @@ class Turn:
                 return prompt, laid
         assert too_long is not None, "there is at least one try"
         raise too_long
+
+    def _check_overflow(self) -> None:
+        overflow = self.request.overflow
+        if overflow not in ("refuse", "shorten", "prune"):
+            raise BadRequest(
+                f"{overflow!r} is neither 'refuse' nor 'shorten' nor 'prune'", place="model/generate: overflow"
+            )
+        if overflow == "prune" and self._wanted() is Exactness.COLD:
+            raise BadRequest("what is pruned is not cold", place="model/generate: overflow")
 
     def _limit(self, prompt: Rendered) -> int:
         """Tokens of the answer."""
@@ -147,7 +156,11 @@ class Turn:
         if needed > free and loading.shares_host_memory(self.model.device):
             free += sessions.give_back(needed - free)
         if needed > free:
-            most = needs.longest(free, held=held, capacity=capacity, limit=self.model.context) - answer
+            longest = needs.longest(free, held=held, capacity=capacity, limit=self.model.context)
+            if self.request.overflow == "prune" and longest >= answer + self.level.prefill_chunk:
+                self.fits = longest
+                return
+            most = longest - answer
             raise ContextTooLong(
                 f"{tokens} tokens with the answer need {needed >> 20} MiB of memory, {max(0, free) >> 20} MiB are free:"
                 f" the limit is {max(0, most)} tokens now",
@@ -168,7 +181,9 @@ class Turn:
         """Prefill the new ids and decode into `steps`; there are none if interrupted before the first token."""
         state, chunk = sessions.state, self.level.prefill_chunk
         with self.stages.measure("prefill"):
-            logits = generation.prefill(self.model.model, state, new, chunk=chunk, interrupted=self.interrupted)
+            logits = generation.prefill(
+                self.model.model, state, new, chunk=chunk, interrupted=self.interrupted, room=self.fits
+            )
         if logits is not None:
             sessions.costs.computed(len(new), self.stages.seconds["prefill"])
         with self.stages.measure("decode"):
@@ -183,6 +198,7 @@ class Turn:
                 stop_ids=self.model.stop_ids,
                 limit=limit,
                 interrupted=self.interrupted,
+                room=self.fits,
             ):
                 on_token(Token(text=step.text, id=step.id, index=len(self.steps), logprob=step.logprob))
                 self.steps.append(step)
@@ -194,7 +210,7 @@ class Turn:
             ids=[step.id for step in self.steps],
             stop_reason=self.steps[-1].stop if self.steps else self.interrupted(),
             tokens_reused=laid.reused,
-            tokens_computed=len(state.ids) - laid.reused - max(0, generated - 1),
+            tokens_computed=state.position - laid.reused - max(0, generated - 1),
             tokens_generated=generated,
             confidence=confidence(step.logprob for step in self.steps),
             level=self.level.name,
@@ -204,9 +220,10 @@ class Turn:
             diverged_at=laid.divergence.index if laid.divergence else None,
             diverged_message=self._message_at(prompt, laid.divergence.index) if laid.divergence else None,
             tokens_restored=laid.restored,
-            exactness=laid.exactness.label,
+            exactness=(Exactness.PRUNED if state.pruned else laid.exactness).label,
             missed=laid.missed,
             messages_left_out=self.left_out,
+            tokens_pruned=state.pruned,
         )
 
     def _message_at(self, prompt: Rendered, index: int) -> int | None:

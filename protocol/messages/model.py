@@ -35,7 +35,8 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
     been interrupted, or `cold`, bit for bit as if all of it were computed now."""
     overflow: str = "refuse"
     """What to do with a conversation that is too long for the model or for the memory there is: `refuse`, with the
-    limit, or `shorten`: leave out its oldest exchanges and say how many messages that were."""
+    limit; `shorten`: leave out its oldest exchanges and say how many messages that were; or `prune`, for the memory
+    only: drop keys and values of tokens between the first few and the last, and say how many."""
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +77,9 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     """Why kept state could not be used, where there was some."""
     messages_left_out: int = 0
     """The oldest ones of a conversation that was too long, where the request allowed it."""
+    tokens_pruned: int = 0
+    """Of those computed and reused, the ones whose keys and values were dropped before the answer ended. What is left,
+    `pruned` by its exactness, is not kept; the conversation stays as it was kept before."""
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,6 +65,13 @@ class GrowingLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         if self.is_initialized:
             self._show()
 
+    def keep(self, places: Tensor) -> None:
+        """Hold only the tokens at these places, which ascend."""
+        for block in self._filled_blocks():
+            block[:, :, : len(places)] = block[:, :, places.to(block.device)]  # the right side is a copy
+        self._length = len(places)
+        self._show()
+
     def reset(self) -> None:
         self._blocks = self.keys = self.values = None
         self._length = 0

@@ -108,6 +108,8 @@ class Counts:
     """Times when one conversation alone exceeded the budget."""
     broken: int = 0
     """States dropped because a request failed inside the model and may have left them half written."""
+    pruned: int = 0
+    """States dropped after their request, because tokens had to be dropped from between others for it."""
     answers_forgotten: int = 0
     """Earlier answers whose ids gave way to later ones of the same session."""
     sessions_forgotten: int = 0
@@ -334,6 +336,9 @@ class Sessions:
             raise ChunkUnusable("it lies nowhere")
         return self._disk.read(chunk)
 
+    def _lies_elsewhere(self, chunk: Chunk) -> bool:
+        return bool(chunk.address) or self._waiting(chunk) is not None
+
     def _waiting(self, chunk: Chunk) -> Any:
         return self._disk.waiting(chunk) if self._disk is not None else None
 
@@ -379,6 +384,10 @@ class Sessions:
             self._tree.prune(chunk)
 
     def _clear_desk(self) -> None:
+        lost = next((each for each in self._laid if each.data is None and not self._lies_elsewhere(each)), None)
+        if lost is not None:
+            self.counts.lost += 1
+            self._forget(lost)
         self._desk = AttentionState(self._layers, self._tree.size, self._device)
         self._pin([])
 
@@ -389,6 +398,9 @@ class Sessions:
         session.answers.forgotten = 0
         if not self._desk.whole:
             self.counts.broken += 1
+            self._clear_desk()
+        elif self._desk.pruned:
+            self.counts.pruned += 1
             self._clear_desk()
         else:
             self._refill()
@@ -482,7 +494,7 @@ class Sessions:
     def _evict(self, chunk: Chunk) -> None:
         chunk.data = None
         self.counts.evicted += 1
-        if not (chunk.address or chunk.pins or self._waiting(chunk) is not None):
+        if not (chunk.pins or self._lies_elsewhere(chunk)):
             self.counts.lost += 1
             for session in self._all() if chunk.ends else ():
                 if session.end is chunk:

@@ -14,6 +14,8 @@ class AttentionState:
 
     The token sampled last is not in it: it has no keys and values until it is forwarded. `cold` tells how many of the
     first tokens were computed in whole chunks of `size` on absolute boundaries, each after cold ones only.
+
+    Pruned, it holds fewer tokens than it was computed from, each still at the position it had.
     """
 
     def __init__(self, layers: int, size: int, device: str = "cpu") -> None:
@@ -24,6 +26,8 @@ class AttentionState:
         self._device = device
         self.ids: list[int] = []
         self.cold = 0
+        self.pruned = 0
+        """Tokens that were dropped from between others."""
 
     @property
     def nbytes(self) -> int:
@@ -33,6 +37,11 @@ class AttentionState:
     def capacity(self) -> int:
         """Tokens for which there is room without growing."""
         return min((layer.capacity for layer in self.layers), default=0)
+
+    @property
+    def position(self) -> int:
+        """Of the next token."""
+        return len(self.ids) + self.pruned
 
     def reserve(self, tokens: int) -> None:
         """Make room for `tokens` in all with the next forward pass."""
@@ -51,6 +60,20 @@ class AttentionState:
         self._note(ids, cold=cold)
 
     @torch.inference_mode()
+    def prune(self, kept: Sequence[int]) -> None:
+        """Keep only the tokens at these places, which ascend: what comes after is computed as if only they were there.
+
+        Positions stay as they were: keys were turned by theirs, and distances count what was dropped.
+        """
+        places = torch.tensor(list(kept))
+        for layer in self.layers:
+            layer.keep(places)
+        self.pruned += len(self.ids) - len(kept)
+        self.ids = [self.ids[place] for place in kept]
+        self.cold = 0
+        self._check()
+
+    @torch.inference_mode()
     def piece(self, start: int, end: int) -> Tensor:
         """A copy of the tokens [start, end) in the processor's memory: [layers, 2, kv_heads, tokens, head_dim]."""
         parts = [torch.stack((layer.keys[0, :, start:end], layer.values[0, :, start:end])) for layer in self.layers]
@@ -60,6 +83,8 @@ class AttentionState:
         """Keep the first `tokens`."""
         if not 0 <= tokens <= len(self.ids):
             raise ValueError(f"cannot keep {tokens} of {len(self.ids)} tokens")
+        if self.pruned:
+            raise ValueError("a pruned state has no beginning to go back to")
         self.cache.crop(tokens - len(self.ids))
         del self.ids[tokens:]
         self.cold = min(self.cold, tokens - tokens % self.size)
@@ -71,7 +96,7 @@ class AttentionState:
         return {layer.get_seq_length() for layer in self.layers} == {len(self.ids)}
 
     def _note(self, ids: Sequence[int], *, cold: bool) -> None:
-        if cold and self.cold == len(self.ids) and len(ids) == self.size:
+        if cold and not self.pruned and self.cold == len(self.ids) and len(ids) == self.size:
             self.cold += self.size
         self.ids.extend(ids)
         self._check()

@@ -10,8 +10,9 @@ from click.testing import CliRunner, Result
 
 from nodes.model_worker.commands import kv
 from nodes.model_worker.engine import Engine
-from nodes.model_worker.explore import SINKS, WINDOW, Explorer, explorer
+from nodes.model_worker.explore import WINDOW, Explorer, explorer
 from nodes.model_worker.kv.chunkfile import Keys
+from nodes.model_worker.kv.prune import SINKS
 from nodes.model_worker.kv.vault import VAULT, Vault
 from nodes.model_worker.levels import Level
 from protocol.messages.model import ChatMessage, Generate
@@ -70,6 +71,13 @@ def test_pruning_keeps_the_first_the_last_and_what_matters_most(explored: Explor
     assert half.mass <= most.mass <= explored.pruned(1.0).mass == pytest.approx(1, abs=1e-3)
 
 
+def test_it_goes_on_from_what_pruning_keeps(explored: Explorer) -> None:
+    last = len(explored.tokens) - 1
+    assert explored.continued(last, 5, explored.pruned(1.0).kept) == explored.continued(last, 5)
+    assert explored.continued(last, 5, [0, 1]) != explored.continued(last, 5)
+    assert explored.continued(0, 5, [0]) == explored.continued(0, 5)
+
+
 def test_it_goes_on_from_any_point_as_the_model_does(explored: Explorer, level: Level) -> None:
     ids = explored.tokens[:25]
     answer = Engine(level).generate(Generate(ids=ids, max_new_tokens=5))
@@ -96,7 +104,7 @@ def test_the_command_steps_and_goes_on(vault: Vault, levels_file: Path, tmp_path
     assert (shown["index"], shown["kept"] in (True, False)) == (5, True)
     stepped = sage(tmp_path, *words, typed="3\ng\np\nn\nwhat\nq\n")
     assert stepped.exit_code == 0
-    for part in ("token 3 of", "  next    ", "token 2 of", "n, p, g, q, or a token"):
+    for part in ("token 3 of", "  next    ", "  pruned  ", "token 2 of", "n, p, g, q, or a token"):
         assert part in stepped.output
     beyond = sage(tmp_path, *words, "--at", "5000")
     assert (beyond.exit_code, "there is no token 5000" in beyond.output) == (2, True)

@@ -61,5 +61,5 @@ def test_a_last_question_that_alone_is_too_long_is_refused(level: Level) -> None
 
 
 def test_another_word_for_overflow_is_refused(level: Level) -> None:
-    with pytest.raises(BadRequest, match="neither 'refuse' nor 'shorten'"):
+    with pytest.raises(BadRequest, match="neither 'refuse' nor 'shorten' nor 'prune'"):
         Engine(level).generate(Generate(ids=[5], overflow="truncate"))
