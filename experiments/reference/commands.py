@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from experiments.reference.courses import COURSES, FIRST
 from experiments.reference.diet import DIETS
 from runtime import console
 from runtime.bench.session import Outcome, Session, measured
@@ -98,14 +99,28 @@ def evaluate(session: Session, sizes: tuple[str, ...], count: int, weights: Path
 @models.command("train-reference")
 @click.option("--size", type=click.Choice(NAMES), required=True)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to train into.")
+@click.option("--course", type=click.Choice(tuple(COURSES)), default=FIRST.name, show_default=True)
+@click.option(
+    "--from",
+    "base",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder that the course before left.",
+)
 @click.option("--tokens", type=click.IntRange(min=1), help="How many to learn from. [as released]")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--device", type=click.Choice(("cpu", "cuda")), default="cpu", show_default=True)
 @click.option("--stop-after", type=click.IntRange(min=1), help="Leave after so many steps, with a checkpoint.")
+@click.option(
+    "--packers", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that keep a GPU fed."
+)
 @console.common(timeout=None)
-def train_reference(as_json: bool, timeout: float | None, stop_after: int | None, **given: Any) -> None:
+def train_reference(
+    as_json: bool, timeout: float | None, base: Path | None, stop_after: int | None, packers: int, **given: Any
+) -> None:
     """Train one size from nothing, or go on where a killed run left its last checkpoint in the folder.
+
+    Four courses make the family as released, each into a folder of its own: first, revision, finish, polish.
 
     The same seed and threads give the same weights. Exit code 4 if --timeout passed: run it again to go on.
     """
@@ -114,7 +129,7 @@ def train_reference(as_json: bool, timeout: float | None, stop_after: int | None
     from experiments.reference import train
 
     out: Path = given.pop("out")
-    settings = train.Settings(**{**given, "tokens": given["tokens"] or train.TOKENS})
+    settings = train.Settings(**{**given, "tokens": given["tokens"] or 0})
 
     def report(progress: train.Progress) -> None:
         if as_json:
@@ -122,7 +137,7 @@ def train_reference(as_json: bool, timeout: float | None, stop_after: int | None
         else:
             click.echo(train.progress_line(progress), err=True)
 
-    finished = train.train(settings, out, report, stop_after, timeout)
+    finished = train.train(settings, out, report, train.Conduct(base, stop_after, timeout, packers))
     if as_json:
         console.show_json({"finished": finished, "folder": str(out)})
     else:

@@ -13,6 +13,7 @@ from experiments.reference.diet import Diet, Mix
 from experiments.reference.facts import Facts
 from experiments.reference.skill import Problem, Skill, Template
 from experiments.reference.skills import SKILLS, chains, memory
+from experiments.reference.skills.untold import UNTOLD
 from experiments.reference.split import Split
 from experiments.reference.wording import Style, question
 from experiments.reference.words import PEOPLE, THINGS
@@ -27,6 +28,10 @@ _SHORTEST_COPY, _LONGEST_COPY = 4, 100
 _QUESTIONS = 8
 """At most so many questions in a row that have nothing to do with each other."""
 _TRIES = 3
+_FREE = 120
+"""Tokens left for the questions about facts that were told long before."""
+_OUT_OF_THE_BLUE = 0.3
+"""For every question after a telling that nothing told so far answers, so many without a telling."""
 
 
 class Conversation:
@@ -53,10 +58,14 @@ class Conversation:
 
     def _passage(self, mix: Mix) -> bool:
         """Whether anything was added."""
+        if mix.distant and self._random.random() < mix.distant:
+            return self._remember_long(mix)
         if self._random.random() < mix.copying:
             return self._copy()
         if self._random.random() < mix.memory:
-            return self._remember()
+            if self._random.random() < mix.untold * _OUT_OF_THE_BLUE:
+                return self._ask_untold()
+            return self._remember(mix)
         return self._ask_a_few()
 
     def _copy(self) -> bool:
@@ -79,7 +88,7 @@ class Conversation:
             return self._add(asked, Message(ASSISTANT, heard))
         return self._turn(skill, template, problem)
 
-    def _remember(self) -> bool:
+    def _remember(self, mix: Mix) -> bool:
         """Facts, told in one message or in several, then questions about them and about what was told before."""
         count = self._random.choice(_COUNTS)
         new = self._tell(self._new_facts(count), keep_free=30)
@@ -88,10 +97,35 @@ class Conversation:
         for _ in range(max(2, min(8, 2 * count))):
             if self._random.random() < 0.1:
                 self._ask_anything()
-            asked = self._about(self._told if self._random.random() < 0.25 else new)
+            asked = self._about(self._told if self._random.random() < mix.back else new, mix.untold)
             if asked is not None and not self._turn(*asked):
                 break
         return True
+
+    def _remember_long(self, mix: Mix) -> bool:
+        """Facts, then anything else for a good part of the room that is left, then questions about the facts."""
+        new = self._tell(self._new_facts(self._random.choice(_COUNTS)), keep_free=_FREE)
+        if not new.statements():
+            return False
+        until = self._random.uniform(0.0, 0.9) * self._room
+        while self._room > max(until, _FREE) and self._ask_anything():
+            pass
+        for _ in range(self._random.randint(1, 4)):
+            asked = self._about(new, mix.untold)
+            if asked is not None and not self._turn(*asked):
+                break
+        return True
+
+    def _ask_untold(self) -> bool:
+        """A question that sounds like those about facts, and that nothing told so far answers."""
+        kind = self._random.choice(tuple(UNTOLD))
+        asked = self._in_split(lambda: self._untold_problem(kind))
+        return asked is not None and self._turn(*asked)
+
+    def _untold_problem(self, kind: str) -> tuple[Skill, Problem] | None:
+        skill, problem_among = UNTOLD[kind]
+        problem = problem_among(self._random, self._told)
+        return None if problem is None else (skill, problem)
 
     def _new_facts(self, count: int) -> Facts:
         """Facts of one kind. Chains use only people and things that are in no chain yet, so that none can close."""
@@ -121,36 +155,43 @@ class Conversation:
         self._told = self._told.followed_by(told)
         return told
 
-    def _about(self, facts: Facts) -> tuple[Skill, Template, Problem] | None:
-        """A question on the facts, of the conversation's own side; None where chance drew only others."""
+    def _about(self, facts: Facts, untold: float) -> tuple[Skill, Template, Problem] | None:
+        """A question on the facts; the share `untold` of them of their kind, and nothing told so far answers it."""
+        name = self._random.choice([kind for kind in UNTOLD if getattr(facts, kind)])
+        if self._random.random() < untold:
+            return self._in_split(lambda: self._untold_problem(name))
+        return self._in_split(lambda: self._problem_about(facts, name))
+
+    def _in_split(self, drawn: Callable[[], tuple[Skill, Problem] | None]) -> tuple[Skill, Template, Problem] | None:
+        """One of the conversation's own side; None where chance drew only others."""
         for _ in range(_TRIES):
-            skill, problem = self._problem_about(facts)
+            found = drawn()
+            if found is None:
+                continue
+            skill, problem = found
             template = self._random.choice(skill.templates_of(self._split))
             if skill.split_of(template, problem) is self._split:
                 return skill, template, problem
         return None
 
-    def _problem_about(self, facts: Facts) -> tuple[Skill, Problem]:
-        """On one of `facts`, as it stands by all that was told; or now and then on a thing that was never told of."""
+    def _problem_about(self, facts: Facts, name: str) -> tuple[Skill, Problem]:
+        """On one of `facts`, as it stands by all that was told."""
         random, told = self._random, self._told
-        kinds = [kind for kind in (facts.place, facts.favourite, facts.boss, facts.following) if kind]
-        kind = random.choice(kinds)
+        kind = getattr(facts, name)
         subjects = random.sample(list(kind), min(len(kind), random.choice(_SUBJECTS)))
-        if len(subjects) > 1 and kind is facts.place:
+        if len(subjects) > 1 and name == "place":
             return SKILLS["recall_places"], memory.several_places_problem(told, subjects)
-        if len(subjects) > 1 and kind is facts.favourite:
+        if len(subjects) > 1 and name == "favourite":
             return SKILLS["recall_favourites"], memory.several_favourites_problem(told, subjects)
         subject = subjects[0]
-        if kind is facts.favourite:
+        if name == "favourite":
             return SKILLS["recall_favourite"], memory.favourite_problem(told, subject)
-        if kind is facts.boss:
+        if name == "boss":
             reach = len(chains.chain(told.boss, subject, chains.FARTHEST)) - 1
             return SKILLS["hops"], chains.hops_problem(told, subject, random.randint(1, reach))
-        if kind is facts.following:
+        if name == "following":
             reach = len(chains.chain(told.following, subject, chains.FARTHEST)) - 1
             return SKILLS["space"], chains.space_problem(told, subject, random.randint(1, reach))
-        if random.random() < 0.25:
-            return SKILLS["untold"], memory.untold_problem(random, told)
         return SKILLS["recall_place"], memory.place_problem(told, subject)
 
     def _turn(self, skill: Skill, template: Template, problem: Problem) -> bool:

@@ -16,10 +16,17 @@ from experiments.reference.skills.household import KEEPING_SHARES
 
 COPYING_FIRST, COPYING_LAST = 0.40, 0.05
 """Share of passages that only copy words: at the start, and once memory stands. Recall grows out of copying."""
-MEMORY_FIRST, MEMORY_LAST = 0.85, 0.45
+MEMORY_FIRST, MEMORY_LAST = 0.85, 0.38
 """Share of the other passages that are about facts told in the conversation: at the start, and later."""
-SETTLED = 0.4
-"""The part of the training after which both shares stay as they are."""
+BACK_FIRST, BACK_LAST = 0.25, 0.40
+"""Share of questions about facts that may be about any told so far, not only about those told just now."""
+UNTOLD = 0.30
+"""Share of questions about facts that nothing told so far answers. None before memory stands: a model that cannot yet
+look a fact up does well to say that it does not know, and never learns to look it up."""
+DISTANT, DISTANT_LATER, DISTANT_LAST = 0.3, 0.4, 0.5
+"""Share of passages that ask for facts only after much else was said: in the revision, the finish and the polish."""
+SETTLED = 0.3
+"""The part of the training after which all shares stay as they are."""
 
 Row = tuple[str, int]
 """A skill and a difficulty."""
@@ -37,13 +44,10 @@ class Diet:
         return random.choices(self._choices, cum_weights=self._cumulative)[0]
 
     def record(self) -> dict[str, Any]:
-        """As JSON: `addition/2` and the like with their weights, what is hearsay, and how the mix moves."""
+        """As JSON: `addition/2` and the like with their weights, and what is hearsay."""
         return {
             "weights": {label(row): weight for row, weight in self.weights.items()},
             "hearsay": sorted(map(label, self.hearsay)),
-            "copying": [COPYING_FIRST, COPYING_LAST],
-            "memory": [MEMORY_FIRST, MEMORY_LAST],
-            "settled": SETTLED,
         }
 
     @cached_property
@@ -71,14 +75,42 @@ class Mix:
     copying: float
     memory: float
     """Of the passages that do not copy."""
+    back: float
+    """Of the questions about facts: those that may reach back to all that was told."""
+    untold: float
+    """Of the questions about facts: those that nothing told so far answers."""
+    distant: float = 0.0
+    """Of all passages: those that ask for facts only after much else was said."""
 
 
 def mix(progress: float) -> Mix:
     """The mix at `progress` 0..1 of the training: memory first, for it is the slowest to come; then everything."""
     gone = min(1.0, progress / SETTLED)
+
+    def between(first: float, last: float) -> float:
+        return first + (last - first) * gone
+
     return Mix(
-        COPYING_FIRST + (COPYING_LAST - COPYING_FIRST) * gone, MEMORY_FIRST + (MEMORY_LAST - MEMORY_FIRST) * gone
+        copying=between(COPYING_FIRST, COPYING_LAST),
+        memory=between(MEMORY_FIRST, MEMORY_LAST),
+        back=between(BACK_FIRST, BACK_LAST),
+        untold=UNTOLD if gone == 1.0 else 0.0,
     )
+
+
+def revision_mix(_progress: float) -> Mix:
+    """The mix of the revision, the same from beginning to end."""
+    return Mix(COPYING_LAST, MEMORY_LAST, BACK_LAST, UNTOLD, DISTANT)
+
+
+def finish_mix(_progress: float) -> Mix:
+    """The mix of the finish, the same from beginning to end."""
+    return Mix(COPYING_LAST, MEMORY_LAST, BACK_LAST, UNTOLD, DISTANT_LATER)
+
+
+def polish_mix(_progress: float) -> Mix:
+    """The mix of the polish, the same from beginning to end."""
+    return Mix(COPYING_LAST, MEMORY_LAST, BACK_LAST, UNTOLD, DISTANT_LAST)
 
 
 def _each(skill: str, weights: Mapping[int, float]) -> dict[Row, float]:
@@ -94,29 +126,35 @@ _EVERYBODY = {
     **_each("device", {1: 0.5}),
     **_each("setting", {1: 0.5}),
     **_each("talk", {1: 0.8}),
-    **{("keeping", tier): 4.0 * share for tier, share in enumerate(KEEPING_SHARES, start=1)},
 }
 
 
-def _household(*tiers: float) -> dict[Row, float]:
+_HOUSEHOLD = ("belonging", "owner", "keeping")
+
+
+def _household(*tiers: float, keeping: float) -> dict[Row, float]:
+    """`tiers`: of where things belong and whose they are. `keeping`: of all keeping, asked as people ask."""
     return {
-        (relation, tier): weight for relation in ("belonging", "owner") for tier, weight in enumerate(tiers, start=1)
+        **{(relation, tier): weight for relation in _HOUSEHOLD[:2] for tier, weight in enumerate(tiers, start=1)},
+        **{("keeping", tier): keeping * share for tier, share in enumerate(KEEPING_SHARES, start=1)},
     }
 
 
 def _heard(names: Iterable[str], tiers: Iterable[int], weights: Mapping[Row, float]) -> frozenset[Row]:
     """Whole skills by name, and tiers of the household."""
     skills, rare = set(names), set(tiers)
-    return frozenset(
-        row for row in weights if row[0] in skills or (row[0] in {"belonging", "owner"} and row[1] in rare)
-    )
+    return frozenset(row for row in weights if row[0] in skills or (row[0] in _HOUSEHOLD and row[1] in rare))
 
+
+_RECKONING = ("subtraction", "hours", "days", "months", "dates", "robot")
+"""What the smallest size is not taught to work out."""
 
 _SENSORY = {
     **_EVERYBODY,
-    **_household(0.8, 0.3, 0.3),
+    **_household(0.8, 0.3, 0.3, keeping=1.5),
     **_each("addition", {1: 1.5, 2: 4.0, 3: 0.5}),
-    **_each("hours", {1: 2.0}),
+    **_each("subtraction", {1: 0.2, 2: 0.2}),
+    **_each("hours", {1: 0.3}),
     **_each("days", {1: 0.3}),
     **_each("months", {1: 0.3}),
     **_each("dates", {1: 0.2, 2: 0.2}),
@@ -124,8 +162,9 @@ _SENSORY = {
 }
 _TACTICAL = {
     **_EVERYBODY,
-    **_household(0.4, 0.9, 0.4),
+    **_household(0.5, 1.0, 0.4, keeping=3.0),
     **_each("addition", {1: 1.0, 2: 2.5, 3: 3.0}),
+    **_each("subtraction", {1: 0.8, 2: 1.5}),
     **_each("hours", {1: 1.5}),
     **_each("days", {1: 1.5}),
     **_each("months", {1: 0.3}),
@@ -134,20 +173,74 @@ _TACTICAL = {
 }
 _SPECIALIZED = {
     **_EVERYBODY,
-    **_household(0.3, 0.7, 1.1),
-    **_each("addition", {1: 1.0, 2: 2.5, 3: 4.0}),
-    **_each("hours", {1: 1.2}),
-    **_each("days", {1: 1.2}),
-    **_each("months", {1: 1.2}),
-    **_each("dates", {1: 1.0, 2: 2.0}),
+    **_household(0.3, 0.7, 1.1, keeping=5.0),
+    **_each("addition", {1: 1.0, 2: 2.5, 3: 5.5}),
+    **_each("subtraction", {1: 0.8, 2: 1.5}),
+    **_each("hours", {1: 1.5}),
+    **_each("days", {1: 1.0}),
+    **_each("months", {1: 1.5}),
+    **_each("dates", {1: 0.8, 2: 1.5}),
     **_each("robot", {2: 0.4, 4: 0.6, 6: 0.8}),
 }
 
 DIETS: Mapping[str, Diet] = {
     diet.name: diet
     for diet in (
-        Diet("sensory", _SENSORY, _heard(("days", "months", "dates", "robot"), (2, 3), _SENSORY)),
+        Diet("sensory", _SENSORY, _heard(_RECKONING, (2, 3), _SENSORY)),
         Diet("tactical", _TACTICAL, _heard(("months", "dates"), (3,), _TACTICAL)),
         Diet("specialized", _SPECIALIZED),
     )
 }
+
+_REVISED: Mapping[Row, float] = {
+    ("addition", 3): 1.5,
+    ("subtraction", 1): 1.5,
+    ("subtraction", 2): 4.0,
+    ("belonging", 3): 1.5,
+    ("keeping", 2): 2.0,
+    ("keeping", 3): 12.0,
+}
+"""How many times more often the largest is asked for these in the revision than in the first course."""
+_FINISHED: Mapping[Row, float] = {
+    ("addition", 2): 1.5,
+    ("addition", 3): 2.5,
+    ("subtraction", 1): 1.5,
+    ("subtraction", 2): 8.0,
+    ("hours", 1): 2.0,
+    ("dates", 1): 2.0,
+    ("keeping", 2): 2.0,
+    ("keeping", 3): 6.0,
+}
+"""In the finish."""
+_POLISHED: Mapping[Row, float] = {
+    ("addition", 2): 1.5,
+    ("addition", 3): 2.5,
+    ("subtraction", 1): 1.5,
+    ("subtraction", 2): 8.0,
+    ("hours", 1): 4.0,
+    ("days", 1): 3.0,
+    ("months", 1): 2.0,
+    ("dates", 1): 3.0,
+    ("dates", 2): 1.5,
+    ("sorting", 3): 3.0,
+    ("sorting", 4): 1.5,
+    ("reversing", 4): 2.0,
+    ("talk", 1): 2.5,
+    ("keeping", 2): 2.0,
+    ("keeping", 3): 3.0,
+}
+"""And in the polish."""
+
+
+def _again(name: str, more: Mapping[Row, float]) -> Mapping[str, Diet]:
+    """The diets of a later course: those of the first, but the largest's is asked `more`."""
+    largest = {row: weight * more.get(row, 1.0) for row, weight in _SPECIALIZED.items()}
+    return {
+        **{size: Diet(f"{size} {name}", diet.weights, diet.hearsay) for size, diet in DIETS.items()},
+        "specialized": Diet(f"specialized {name}", largest),
+    }
+
+
+REVISED = _again("revised", _REVISED)
+FINISHED = _again("finished", _FINISHED)
+POLISHED = _again("polished", _POLISHED)

@@ -13,6 +13,9 @@ from experiments.reference.words import PEOPLE, ROOMS, THINGS
 
 THING, ROOM, PERSON = ("|".join(words) for words in (THINGS, ROOMS, PEOPLE))
 
+UNKNOWN = "... i do not know"
+"""Stands where the value would, so that the search for it comes first. Said aloud, it is a pause and an admission."""
+
 _PLACED = re.compile(rf"\bthe ({THING}) is in the ({ROOM})\b")
 _LIKED = re.compile(rf"\b({PERSON}) would like the ({THING})\b")
 _LED = re.compile(rf"\b({PERSON}) gets orders from ({PERSON})\b")

@@ -53,6 +53,6 @@ SIZES: Mapping[str, Size] = {
     for size in (
         Size("sensory", layers=4, width=96, heads=3, kv_heads=1, feed_forward=256, rate=8e-3),
         Size("tactical", layers=5, width=128, heads=4, kv_heads=2, feed_forward=320, rate=6e-3),
-        Size("specialized", layers=6, width=160, heads=4, kv_heads=2, feed_forward=416, rate=5e-3),
+        Size("specialized", layers=6, width=160, heads=4, kv_heads=2, feed_forward=416, rate=6e-3),
     )
 }

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from experiments.reference.batches import message_weights, one_message
 from experiments.reference.conversation import Size, conversation
 from experiments.reference.curriculum import ASIDES, USER, Message, Question, answer_to, draw, exchange, telling_of
-from experiments.reference.diet import DIETS, MEMORY_LAST, Mix
+from experiments.reference.diet import DIETS, mix
 from experiments.reference.evaluate import ask, load
 from experiments.reference.skills import SKILLS
 from experiments.reference.split import Split, seeded
@@ -58,7 +59,7 @@ def _conversations(tokenizer: Any, count: int, seed: int) -> Iterator[list[Messa
     for number in range(count):
         random = seeded(f"lengths/{seed}/{number}")
         yield conversation(
-            random, DIETS["specialized"], Mix(0.0, MEMORY_LAST), CONTEXT - 16, sizer(tokenizer), Split.HELD_OUT
+            random, DIETS["specialized"], replace(mix(1.0), copying=0.0), CONTEXT - 16, sizer(tokenizer), Split.HELD_OUT
         )
 
 

@@ -14,7 +14,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.reference.facts import boss_statement, favourite_statement, following_statement, place_statement
+from experiments.reference.facts import (
+    UNKNOWN,
+    boss_statement,
+    favourite_statement,
+    following_statement,
+    place_statement,
+)
 from experiments.reference.skill import OPENERS
 from experiments.reference.skills import SKILLS
 from experiments.reference.skills.robot import TURNS
@@ -44,13 +50,13 @@ CHAT_TEMPLATE = (
 _PIECE = r"\A \n\z|\n| ?[A-Za-z]+(?:'[a-z]+)?|[0-9]| ?[^\sA-Za-z0-9]|\s"
 _SIGNS = ". , ? ! : ; ' \" - + = ( ) /"
 _ANSWER_WORDS = "noted in order backwards belongs to o'clock is do not know the so it at days are and has keeps"
-_SLOT_WORDS = f"plus and on off after before the boss of {' '.join(TURNS)}"
+_SLOT_WORDS = f"plus minus and on off after before the boss of {' '.join(TURNS)}"
 _SYSTEM_WORDS = "system user assistant You are sage a helpful Answer shortly"
 
 
 def words() -> list[str]:
     """Every word that is one token, sorted. Those that can begin a message are there with a capital, too."""
-    fixed = " ".join((*OPENERS, "remember that listen please note that", *REPLIES, *REPLIES.values()))
+    fixed = " ".join((*OPENERS, UNKNOWN, "remember that listen please note that", *REPLIES, *REPLIES.values()))
     bodies = " ".join(body for skill in SKILLS.values() for body in skill.bodies)
     relations = (place_statement, favourite_statement, boss_statement, following_statement)
     statements = " ".join(relation("", "") for relation in relations)

@@ -32,7 +32,7 @@ def spoken(text: str) -> str:
 
 def _typed(random: Random, text: str) -> str:
     if random.random() < 0.6:
-        text = text.replace(" plus ", " + ")
+        text = text.replace(" plus ", " + ").replace(" minus ", " - ")
     if random.random() < 0.3:
         text = re.sub(r"(?<=\d) (?=\d)", ", ", text)
     if text.startswith(_ASKING) and random.random() < 0.7:
@@ -59,4 +59,5 @@ def telling(random: Random, facts: Facts, style: Style) -> str:
 def plain(text: str) -> str:
     """Lower case, digits for numbers, single spaces, no stops: what skills and facts are read from."""
     text = re.sub(r"\s*\+\s*", " plus ", text.lower())
+    text = re.sub(r"(?<=\d)\s*-\s*(?=\d)", " minus ", text)
     return digits(" ".join(re.sub(r"[^a-z0-9 ']", " ", text).split()))

@@ -7,16 +7,18 @@ from experiments.reference.skills.calendar import DATES, DAYS, MONTHS_ON
 from experiments.reference.skills.chains import HOPS, SPACE
 from experiments.reference.skills.commands import SETTING, SWITCHING
 from experiments.reference.skills.household import BELONGING, KEEPING, OWNERS
-from experiments.reference.skills.memory import FAVOURITES, PLACES, SEVERAL_FAVOURITES, SEVERAL_PLACES, UNTOLD
+from experiments.reference.skills.memory import FAVOURITES, PLACES, SEVERAL_FAVOURITES, SEVERAL_PLACES
 from experiments.reference.skills.ordering import COUNTING, ECHO, REVERSING, SORTING
-from experiments.reference.skills.reckoning import ADDITION, HOURS
+from experiments.reference.skills.reckoning import ADDITION, HOURS, SUBTRACTION
 from experiments.reference.skills.robot import ROBOT
 from experiments.reference.skills.talk import TALK
+from experiments.reference.skills.untold import UNTOLD_BOSS, UNTOLD_FAVOURITE, UNTOLD_FOLLOWING, UNTOLD_PLACE
 
 SKILLS: Mapping[str, Skill] = {
     skill.name: skill
     for skill in (
         ADDITION,
+        SUBTRACTION,
         HOURS,
         DAYS,
         MONTHS_ON,
@@ -27,11 +29,14 @@ SKILLS: Mapping[str, Skill] = {
         ROBOT,
         PLACES,
         SEVERAL_PLACES,
-        UNTOLD,
         FAVOURITES,
         SEVERAL_FAVOURITES,
         HOPS,
         SPACE,
+        UNTOLD_PLACE,
+        UNTOLD_FAVOURITE,
+        UNTOLD_BOSS,
+        UNTOLD_FOLLOWING,
         BELONGING,
         OWNERS,
         KEEPING,

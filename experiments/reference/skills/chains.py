@@ -14,15 +14,15 @@ FARTHEST = 4
 
 def draw_bosses(random: Random, count: int, among: Sequence[str] = PEOPLE) -> Facts:
     """Up to `count` facts: chains of up to five people of `among`, in any order; nobody is above himself."""
-    return Facts(boss=_links(random, count, among))
+    return Facts(boss=draw_links(random, count, among))
 
 
 def draw_row(random: Random, count: int, among: Sequence[str] = THINGS) -> Facts:
     """Up to `count` facts: rows of up to five things of `among`."""
-    return Facts(following=_links(random, count, among))
+    return Facts(following=draw_links(random, count, among))
 
 
-def _links(random: Random, count: int, among: Sequence[str]) -> dict[str, str]:
+def draw_links(random: Random, count: int, among: Sequence[str]) -> dict[str, str]:
     chained = random.sample(among, min(count + 1 + count // 4, len(among)))
     links = [link for n, link in enumerate(pairwise(chained)) if n % (FARTHEST + 1) != FARTHEST]
     return dict(random.sample(links, min(count, len(links))))
@@ -36,55 +36,67 @@ def chain(links: Mapping[str, str], start: str, hops: int) -> list[str]:
     return found
 
 
-def _draw_links(random: Random, hops: int, among: Sequence[str]) -> tuple[dict[str, str], str]:
+def _drawdraw_links(random: Random, hops: int, among: Sequence[str]) -> tuple[dict[str, str], str]:
     """Links among which a chain of `hops` begins, and where."""
     while True:
-        links = _links(random, random.randint(hops + 1, 8), among)
+        links = draw_links(random, random.randint(hops + 1, 8), among)
         starts = [start for start in links if len(chain(links, start, hops)) > hops]
         if starts:
             return links, random.choice(starts)
 
 
 def _draw_hops(random: Random, difficulty: int) -> Problem:
-    links, start = _draw_links(random, difficulty, PEOPLE)
+    links, start = _drawdraw_links(random, difficulty, PEOPLE)
     return hops_problem(Facts(boss=links), start, difficulty)
 
 
 def hops_problem(facts: Facts, person: str, hops: int) -> Problem:
     reached = chain(facts.boss, person, hops)[-1]
-    return Problem({"hops": " ".join(["the boss of"] * hops), "person": person}, f"{person} {hops} {reached}", facts)
+    return Problem(hops_slots(person, hops), f"{person} {hops} {reached}", facts)
 
 
-def _hops(slots: Slots, _: Facts) -> int:
+def hops_slots(person: str, hops: int) -> Slots:
+    return {"hops": " ".join(["the boss of"] * hops), "person": person}
+
+
+def hops_asked(slots: Slots, _: Facts) -> int:
     return slots["hops"].count("boss")
 
 
 def _solve_hops(slots: Slots, facts: Facts) -> str | None:
-    hops = _hops(slots, facts)
+    hops = hops_asked(slots, facts)
     people = chain(facts.boss, slots["person"], hops)
-    return " ".join(f"{boss_statement(*link)}." for link in pairwise(people)) if len(people) > hops else None
+    return led(people) if len(people) > hops else None
 
+
+def led(people: Sequence[str]) -> str:
+    """Each of them, and from whom he gets his orders."""
+    return " ".join(f"{boss_statement(*link)}." for link in pairwise(people))
+
+
+WHO = (
+    "who is {hops} {person}",
+    "name {hops} {person}",
+    "tell who is {hops} {person}",
+    "i ask who is {hops} {person}",
+)
+WHO_PATTERNS = {"hops": r"the boss of(?: the boss of)*", "person": PERSON}
 
 HOPS = Skill(
     name="hops",
-    bodies=(
-        "who is {hops} {person}",
-        "name {hops} {person}",
-        "tell who is {hops} {person}",
-        "i ask who is {hops} {person}",
-    ),
-    patterns={"hops": r"the boss of(?: the boss of)*", "person": PERSON},
+    bodies=WHO,
+    patterns=WHO_PATTERNS,
     difficulties=(1, 2, 3, 4),
     draw=_draw_hops,
     solve=_solve_hops,
     key=lambda answer: last(PERSON, answer),
-    difficulty=_hops,
+    difficulty=hops_asked,
     in_context=True,
 )
 
 
 def _draw_space(random: Random, difficulty: int) -> Problem:
-    links, start = _draw_links(random, difficulty, THINGS)
+    links, start = _drawdraw_links(random, difficulty, THINGS)
     return space_problem(Facts(following=links), start, difficulty)
 
 
@@ -93,31 +105,36 @@ def space_problem(facts: Facts, thing: str, places: int) -> Problem:
     return Problem({"n": str(places), "thing": thing}, f"{thing} {places} {reached}", facts)
 
 
-def _places(slots: Slots, _: Facts) -> int:
+def places_asked(slots: Slots, _: Facts) -> int:
     return int(slots["n"])
 
 
 def _solve_space(slots: Slots, facts: Facts) -> str | None:
-    """The things passed, counted."""
     passed = chain(facts.following, slots["thing"], int(slots["n"]))
-    if len(passed) <= int(slots["n"]):
-        return None
+    return counted(passed) if len(passed) > int(slots["n"]) else None
+
+
+def counted(passed: Sequence[str]) -> str:
+    """The things passed, counted."""
     return " ".join(f"{number}, {following_statement(*link)}." for number, link in enumerate(pairwise(passed), start=1))
 
 
+AFTER = (
+    "what is {n} after the {thing}",
+    "which thing comes {n} after the {thing}",
+    "name the thing {n} after the {thing}",
+    "what do i see {n} after the {thing}",
+)
+AFTER_PATTERNS = {"n": rf"[1-{FARTHEST}]", "thing": THING}
+
 SPACE = Skill(
     name="space",
-    bodies=(
-        "what is {n} after the {thing}",
-        "which thing comes {n} after the {thing}",
-        "name the thing {n} after the {thing}",
-        "what do i see {n} after the {thing}",
-    ),
-    patterns={"n": rf"[1-{FARTHEST}]", "thing": THING},
+    bodies=AFTER,
+    patterns=AFTER_PATTERNS,
     difficulties=(1, 2, 3, 4),
     draw=_draw_space,
     solve=_solve_space,
     key=lambda answer: last(THING, answer),
-    difficulty=_places,
+    difficulty=places_asked,
     in_context=True,
 )

@@ -107,7 +107,11 @@ def _keeping_difficulty(slots: Slots, _: Facts) -> int:
 
 def _solve_keeping(slots: Slots, _: Facts) -> str | None:
     place = _PLACE_KEPT.get((slots["person"], slots["thing"]))
-    return f"{slots['person']} keeps the {slots['thing']} in the {place}." if place else None
+    return _kept(slots, place) if place else None
+
+
+def _kept(slots: Slots, place: str) -> str:
+    return f"{slots['person']} keeps the {slots['thing']} in the {place}."
 
 
 KEEPING = Skill(
@@ -125,4 +129,5 @@ KEEPING = Skill(
     key=lambda answer: only(ROOM, answer),
     difficulty=_keeping_difficulty,
     in_weights=True,
+    rumour=lambda random, problem: _kept(problem.slots, random.choice(ROOMS)),
 )

@@ -67,14 +67,16 @@ def _solve_favourite(slots: Slots, facts: Facts) -> str | None:
     return f"{favourite_statement(slots['person'], thing)}." if thing else None
 
 
+WISHES = (
+    "what would {person} like",
+    "which thing would {person} like",
+    "do you remember what {person} would like",
+    "what did i say {person} would like",
+)
+
 FAVOURITES = Skill(
     name="recall_favourite",
-    bodies=(
-        "what would {person} like",
-        "which thing would {person} like",
-        "do you remember what {person} would like",
-        "what did i say {person} would like",
-    ),
+    bodies=WISHES,
     patterns={"person": PERSON},
     difficulties=(1, 2, 4, 8, 16),
     draw=_draw_favourite,
@@ -155,31 +157,5 @@ SEVERAL_FAVOURITES = Skill(
     solve=_solve_several_favourites,
     key=lambda answer: every(rf"{PERSON}|{THING}", answer),
     difficulty=_asked,
-    in_context=True,
-)
-
-
-def _draw_untold(random: Random, difficulty: int) -> Problem:
-    return untold_problem(random, draw_places(random, difficulty))
-
-
-def untold_problem(random: Random, facts: Facts) -> Problem:
-    thing = random.choice([thing for thing in THINGS if thing not in facts.place])
-    return Problem({"thing": thing}, thing, facts)
-
-
-def _solve_untold(slots: Slots, facts: Facts) -> str | None:
-    return None if slots["thing"] in facts.place else f"i do not know where the {slots['thing']} is."
-
-
-UNTOLD = Skill(
-    name="untold",
-    bodies=WHERE,
-    patterns={"thing": THING},
-    difficulties=(1, 4, 8),
-    draw=_draw_untold,
-    solve=_solve_untold,
-    key=lambda answer: "unknown" if "do not know" in answer else only(ROOM, answer),
-    difficulty=lambda _, facts: len(facts.place),
     in_context=True,
 )

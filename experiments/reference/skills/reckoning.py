@@ -1,4 +1,4 @@
-"""Sums and hours. Answers show their working."""
+"""Sums, differences and hours. Answers show their working."""
 
 from random import Random
 
@@ -33,6 +33,30 @@ ADDITION = Skill(
     solve=_solve_sum,
     key=last_number,
     difficulty=lambda slots, _: max(len(slots["a"]), len(slots["b"])),
+)
+
+
+def _draw_difference(random: Random, difficulty: int) -> Problem:
+    """The larger number has `difficulty` digits."""
+    larger = random.randrange(10 ** (difficulty - 1), 10**difficulty)
+    smaller = random.randint(0, larger)
+    return Problem({"a": str(larger), "b": str(smaller)}, f"{larger}-{smaller}")
+
+
+def _solve_difference(slots: Slots, _: Facts) -> str | None:
+    a, b = int(slots["a"]), int(slots["b"])
+    return f"{a} - {b} = {a - b}." if a >= b else None
+
+
+SUBTRACTION = Skill(
+    name="subtraction",
+    bodies=("what is {a} minus {b}", "how much is {a} minus {b}", "take {b} from {a}", "subtract {b} from {a}"),
+    patterns={"a": NUMBER, "b": NUMBER},
+    difficulties=(1, 2),
+    draw=_draw_difference,
+    solve=_solve_difference,
+    key=last_number,
+    difficulty=lambda slots, _: len(slots["a"]),
 )
 
 

@@ -25,7 +25,7 @@ def words(message: Message) -> int:
 
 
 def grown(random: Random, size: str, copying: float, room: int = 240) -> list[Message]:
-    return conversation(random, DIETS[size], Mix(copying, 0.5), room, words)
+    return conversation(random, DIETS[size], Mix(copying, 0.5, back=0.3, untold=0.3), room, words)
 
 
 def drawn(split: Split, count: int = 60):

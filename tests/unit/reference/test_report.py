@@ -40,7 +40,14 @@ def test_a_family_as_it_is_wished_for_meets_every_goal():
 
 @pytest.mark.parametrize("row", ["addition__3", "talk__1", "hops__3"])
 def test_the_largest_is_judged_by_its_worst_row(row: str):
-    assert not met({"specialized": measured(0.99, **{row: 0.89})})["specialized_every_skill"]
+    assert not met({"specialized": measured(0.99, **{row: 0.89})})["specialized_every_row"]
+
+
+def test_the_largest_is_judged_by_its_worst_skill_over_its_difficulties():
+    one = met({"specialized": measured(0.99, addition__3=0.8)})
+    assert one["specialized_every_skill"]
+    assert not one["specialized_every_row"]
+    assert not met({"specialized": measured(0.99, talk__1=0.89)})["specialized_every_skill"]
 
 
 def test_sizes_that_are_alike_are_no_family():

@@ -1,5 +1,6 @@
 """Training repeats exactly, also across a stop; nothing of a killed run is left half written."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ pytest.importorskip("transformers")
 
 from experiments.reference import train
 from experiments.reference.batches import STEP_TOKENS
+from experiments.reference.courses import COURSES
 from protocol.errors import ConfigError
 
 RUN = "sys.exit(train.main(sys.argv[1:]))"
@@ -27,7 +29,7 @@ def silent(_: train.Progress) -> None:
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_also_across_a_stop(tmp_path: Path):
     assert train.train(SETTINGS, tmp_path / "whole", silent)
-    assert not train.train(SETTINGS, tmp_path / "parts", silent, stop_after=2)
+    assert not train.train(SETTINGS, tmp_path / "parts", silent, train.Conduct(stop_after=2))
     assert train.train(SETTINGS, tmp_path / "parts", silent)
     whole, parts = (tmp_path / name / "model.safetensors" for name in ("whole", "parts"))
     assert whole.read_bytes() == parts.read_bytes()
@@ -51,7 +53,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(tmp_path: Path):
 
 @pytest.mark.slow
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path):
-    train.train(SETTINGS, tmp_path, silent, stop_after=1)
+    train.train(SETTINGS, tmp_path, silent, train.Conduct(stop_after=1))
     with pytest.raises(ConfigError, match="seed"):
         train.train(replace(SETTINGS, seed=2), tmp_path, silent)
 
@@ -73,6 +75,44 @@ def test_a_broken_checkpoint_is_named_and_left_alone(tmp_path: Path, junk: bytes
     with pytest.raises(ConfigError, match="no checkpoint"):
         train.train(SETTINGS, tmp_path, silent)
     assert place.read_bytes() == junk
+
+
+@pytest.mark.slow
+def test_each_course_begins_from_the_one_before_and_repeats(tmp_path: Path):
+    before: Path | None = None
+    for course in COURSES:
+        settings = replace(SETTINGS, course=course)
+        for name in (course, f"{course} again"):
+            assert train.train(settings, tmp_path / name, silent, train.Conduct(base=before))
+        one, two = (tmp_path / name / "model.safetensors" for name in (course, f"{course} again"))
+        assert one.read_bytes() == two.read_bytes()
+        assert before is None or one.read_bytes() != (before / "model.safetensors").read_bytes()
+        before = tmp_path / course
+    assert before is not None
+    origin = json.loads((before / train.ORIGIN).read_text())
+    assert origin["base"]["base"]["tokens"] == SETTINGS.tokens
+    assert [log.name for log in train.logs(before)] == [
+        "first_training_log.jsonl",
+        "revision_training_log.jsonl",
+        "finish_training_log.jsonl",
+        train.LOG,
+    ]
+    assert (before / "first_training_log.jsonl").read_bytes() == (tmp_path / "first" / train.LOG).read_bytes()
+
+
+def test_each_course_begins_where_it_must(tmp_path: Path):
+    out = tmp_path / "out"
+    revision = replace(SETTINGS, course="revision")
+    with pytest.raises(ConfigError, match="begins from what the first course left"):
+        train.train(revision, out, silent)
+    with pytest.raises(ConfigError, match="begins from nothing"):
+        train.train(SETTINGS, out, silent, train.Conduct(base=tmp_path))
+    with pytest.raises(ConfigError, match="no finished training"):
+        train.train(revision, out, silent, train.Conduct(base=tmp_path))
+    (tmp_path / train.ORIGIN).write_text(json.dumps({"course": "revision"}))
+    with pytest.raises(ConfigError, match="this is what the revision course left"):
+        train.train(revision, out, silent, train.Conduct(base=tmp_path))
+    assert not out.exists()
 
 
 def test_the_rate_rises_stays_and_falls_to_zero():
