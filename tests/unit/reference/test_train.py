@@ -91,12 +91,12 @@ def test_each_course_begins_from_the_one_before_and_repeats(tmp_path: Path):
     assert before is not None
     origin = json.loads((before / train.ORIGIN).read_text())
     assert origin["base"]["base"]["tokens"] == SETTINGS.tokens
-    assert [log.name for log in train.logs(before)] == [
+    assert {log.name for log in train.logs(before)} == {
         "first_training_log.jsonl",
         "revision_training_log.jsonl",
         "finish_training_log.jsonl",
         train.LOG,
-    ]
+    }
     assert (before / "first_training_log.jsonl").read_bytes() == (tmp_path / "first" / train.LOG).read_bytes()
 
 

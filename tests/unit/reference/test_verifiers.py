@@ -66,6 +66,8 @@ def test_two_answers_at_once_are_no_answer():
 def test_a_place_that_nobody_told_is_not_to_be_guessed():
     assert judge("where is the tent", "the tent is in the attic.") == 0.0
     assert judge("where is the tent", "i do not know where the tent is.") == 1.0
+    assert judge("who is the boss of anna", "anna gets orders from eric.") == 0.0
+    assert judge("who is the boss of anna", "i do not know.") == 1.0
 
 
 def test_chains_follow_what_was_told():
@@ -78,7 +80,7 @@ def test_chains_follow_what_was_told():
     assert judge(*told, "anna gets orders from eric.") == 0.0
 
 
-@pytest.mark.parametrize("text", ["why is the sky blue", "", "who is the boss of anna", "the tent is in the attic"])
+@pytest.mark.parametrize("text", ["why is the sky blue", "", "the tent is in the attic"])
 def test_what_it_cannot_know_it_does_not_judge(text: str):
     assert judge(text, "because.") is None
 
