@@ -77,17 +77,20 @@ class Bench:
         began = time.perf_counter()
         with torch.inference_mode():
             tokens = torch.tensor([list(ids)], device=self.model.device)
-            int(self.model.model(input_ids=tokens, use_cache=True, logits_to_keep=1).logits[0, -1].argmax())
+            last = torch.tensor([len(ids) - 1], device=self.model.device)
+            int(self.model.model(input_ids=tokens, use_cache=True, logits_to_keep=last).logits[0, -1].argmax())
         whole = time.perf_counter() - began
         self.session.raw(side="anew", tokens=len(ids), chunked=chunked, whole=whole)
         return min(chunked, whole)
 
 
-def measure(session: Session, *, shape: str, device: str, dtype: str, chunk: int | None) -> Outcome:
+def measure(session: Session, *, shape: str, device: str, dtype: str, chunk: int | None, threads: int) -> Outcome:
     chosen = levels.load("configs/levels.qwen.yaml").by_name(shape)
     assert chosen.shape is not None, "the levels of configs/levels.qwen.yaml have shapes"
     size = chunk or chosen.prefill_chunk
-    model = random_weights.build(chosen.shape, dtype=dtype, device=device, seed=session.seed, chunk=size)
+    model = random_weights.build(
+        chosen.shape, dtype=dtype, device=device, seed=session.seed, chunk=size, threads=threads
+    )
     level = Level(
         name=shape,
         model=f"random weights of the shape of {chosen.model}",
@@ -100,7 +103,7 @@ def measure(session: Session, *, shape: str, device: str, dtype: str, chunk: int
     rounds = 1 if session.quick else 5
     prefixes = PREFIXES[:1] if session.quick else PREFIXES
     progress = session.progress(rounds * len(prefixes) + 5)
-    figures: dict[str, Any] = {"chunk": level.prefill_chunk, "parameters": model.parameters, "prefixes": {}}
+    figures: dict[str, Any] = {"chunk": size, "threads": threads, "parameters": model.parameters, "prefixes": {}}
     bench.anew(bench.ids(NEW))  # the first pass of a model is slower than all that follow
     for prefix in prefixes:
         found: dict[str, list[float]] = {"continuous": [], "cold": [], "resumed": []}
@@ -163,9 +166,11 @@ def _resume(bench: Bench, held: list[int], new: list[int]) -> float:
         vault.close()
         began = time.perf_counter()
         vault = Vault(Path(place) / "kv", keys, budget=BUDGET)
-        resumed = bench.first_token(bench.engine(vault), [*held, *new], "s")
+        engine = bench.engine(vault)
+        resumed = bench.first_token(engine, [*held, *new], "s")
         seconds = time.perf_counter() - began
         _expect(resumed.generated, reused=len(held))
+        engine.close()
         vault.close()
     return seconds
 
@@ -196,7 +201,9 @@ def _shared(bench: Bench) -> dict[str, Any]:
         engine = bench.engine(vault)
         bench.first_token(engine, held, "first")
         engine.close()
-        other = bench.first_token(bench.engine(vault), held, "second").generated
+        second = bench.engine(vault)
+        other = bench.first_token(second, held, "second").generated
+        second.close()
         written = sum(path.stat().st_size for path in Path(place).rglob("*.kv*"))
         vault.close()
     return {
@@ -282,7 +289,7 @@ def _noise(bench: Bench, prompts: int) -> dict[str, Any]:
     noise, ours, beyond, scale = 0.0, 0.0, 0, 0.0
     for _ in range(prompts):
         ids = bench.ids(NOISE_TOKENS)
-        colds = [_logits(bench, ids, size) for size in (bench.level.prefill_chunk, 32, 128, len(ids))]
+        colds = [_logits(bench, ids, size) for size in (bench.level.prefill_chunk, 32, 64, len(ids))]
         continued = _continued(bench, ids)
         this = max(float((a - b).abs().max()) for a in colds for b in colds)
         noise, ours = max(noise, this), max(ours, float((continued - colds[0]).abs().max()))

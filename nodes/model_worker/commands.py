@@ -312,11 +312,12 @@ def remove(session: str, as_json: bool, timeout: float) -> None:
 @click.option("--device", type=click.Choice(("cpu", "cuda")), default="cpu", show_default=True)
 @click.option("--dtype", type=click.Choice(("bfloat16", "float32")), default="bfloat16", show_default=True)
 @click.option("--chunk", type=click.IntRange(min=1), help="Tokens of a chunk. [as levels have it]")
-def bench_kv(session: Session, shape: str, device: str, dtype: str, chunk: int | None) -> Outcome:
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of torch.")
+def bench_kv(session: Session, shape: str, device: str, dtype: str, chunk: int | None, threads: int) -> Outcome:
     """What kept attention state saves, at a true shape with random weights: beside computing everything anew."""
     from nodes.model_worker.bench import measure
 
-    return measure(session, shape=shape, device=device, dtype=dtype, chunk=chunk)
+    return measure(session, shape=shape, device=device, dtype=dtype, chunk=chunk, threads=threads)
 
 
 @contextmanager

@@ -103,7 +103,9 @@ def forward(model: Any, state: AttentionState, ids: Sequence[int]) -> Tensor:
     how: dict[str, Any] = {}
     if state.pruned:  # transformers takes the length of the cache for the position of the next token
         how["position_ids"] = torch.arange(state.position, state.position + len(ids), device=model.device)[None]
-    output = model(input_ids=tokens, past_key_values=state.cache, use_cache=True, logits_to_keep=1, **how)
+    # The last one by its index: sliced off, it is a view that makes torch copy all of the output matrix to multiply.
+    last = torch.tensor([len(ids) - 1], device=model.device)
+    output = model(input_ids=tokens, past_key_values=state.cache, use_cache=True, logits_to_keep=last, **how)
     state.computed(ids)
     return output.logits[0, -1].float()  # type: ignore[no-any-return]
 

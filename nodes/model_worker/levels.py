@@ -52,8 +52,12 @@ class Level(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Tokens of question and answer together; the model's own limit holds where it is lower."""
     max_new_tokens: Positive
     """Tokens of an answer, unless the request says otherwise."""
-    prefill_chunk: Positive = 64
-    """Tokens computed, kept, shared and written down together; cancel and deadline are looked at in between."""
+    prefill_chunk: Positive = 128
+    """Tokens computed, kept, shared and written down together; cancel and deadline are looked at in between.
+
+    On a processor half as many take nearly as long (reading the weights is what takes it), and twice as many nearly
+    twice; `sage bench kv --chunk` tells of another machine.
+    """
     state: Size = 64 << 20
     """Bytes of memory for attention state, all conversations together."""
     disk: Size = 1 << 30

@@ -52,8 +52,9 @@ def test_a_cache_of_other_tokens_is_accepted_with_wrong_logits_and_no_error(mode
     assert (wrong - model(IDS).logits[0, -1]).abs().max() > 0.1
 
 
-def test_logits_to_keep_gives_the_last_ones_only(model: Any) -> None:
-    last = model(IDS, logits_to_keep=1).logits
+@pytest.mark.parametrize("keep", [1, torch.tensor([IDS.shape[1] - 1])], ids=["a number", "an index"])
+def test_logits_to_keep_gives_the_last_ones_only(model: Any, keep: Any) -> None:
+    last = model(IDS, logits_to_keep=keep).logits
     assert last.shape[1] == 1
     torch.testing.assert_close(last[0, -1], model(IDS).logits[0, -1], atol=1e-5, rtol=0)
 
