@@ -93,7 +93,7 @@ def decode(
 def make_room(state: AttentionState, new: int, room: int | None) -> None:
     """Prune the state so that it holds at most `room` tokens with `new` more; None: it may grow as it likes."""
     if room is not None and len(state.ids) + new > room:
-        state.prune(prune.kept(len(state.ids), max(1, room - new - prune.slack(room))))
+        state.prune(prune.kept(len(state.ids), prune.left(room, new)))
 
 
 @torch.inference_mode()

@@ -11,6 +11,7 @@ from nodes.model_worker.errors import ContextTooLong
 from nodes.model_worker.generation import Interrupted, Step
 from nodes.model_worker.kv.answers import Answers
 from nodes.model_worker.kv.exactness import Exactness, exactness
+from nodes.model_worker.kv.prune import SINKS
 from nodes.model_worker.kv.sessions import Laid, Session, Sessions
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.levels import Level
@@ -157,7 +158,7 @@ class Turn:
             free += sessions.give_back(needed - free)
         if needed > free:
             longest = needs.longest(free, held=held, capacity=capacity, limit=self.model.context)
-            if self.request.overflow == "prune" and longest >= answer + self.level.prefill_chunk:
+            if self.request.overflow == "prune" and longest >= max(answer, self.level.prefill_chunk) + SINKS:
                 self.fits = longest
                 return
             most = longest - answer

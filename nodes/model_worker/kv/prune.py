@@ -16,6 +16,11 @@ def kept(tokens: int, room: int) -> list[int]:
     return [*range(first), *range(tokens - (room - first), tokens)]
 
 
-def slack(room: int) -> int:
-    """Tokens to drop at once beyond those that must go, so that not every new token moves all others."""
-    return room // 8
+def left(room: int, new: int) -> int:
+    """How many tokens to keep so that `new` more find room. Raises ValueError if there is none for the first few.
+
+    Some more go at once, so that not every new token moves all others.
+    """
+    if room - new < SINKS:
+        raise ValueError(f"{room} tokens of room are too few for {SINKS} and {new} more")
+    return max(SINKS, room - new - room // 8)

@@ -226,10 +226,15 @@ class Sessions:
         self._evict_to(room)
 
     def give_back(self, nbytes: int) -> int:
-        """Evict chunks for so many bytes, whatever the budget allows; how many bytes that gave."""
-        before = self._chunk_bytes()
-        self._evict_to(max(0, before - nbytes))
-        return before - self._chunk_bytes()
+        """Evict chunks for so many bytes, whatever the budget allows; how many bytes that gave.
+
+        Those on the desk stay, for they would be copied from it again, and so do those that wait to be written.
+        """
+        given = 0
+        while given < nbytes and (chunk := self._least(lambda each: not each.pins and self._waiting(each) is None)):
+            given += chunk.nbytes
+            self._evict(chunk)
+        return given
 
     def unsettled(self) -> str | None:
         """A conversation that is to be cold and has whole chunks that are not; the least recently used of them."""
@@ -337,7 +342,7 @@ class Sessions:
         return self._disk.read(chunk)
 
     def _lies_elsewhere(self, chunk: Chunk) -> bool:
-        return bool(chunk.address) or self._waiting(chunk) is not None
+        return self._waiting(chunk) is not None or bool(chunk.address)  # it gets its address before it waits no more
 
     def _waiting(self, chunk: Chunk) -> Any:
         return self._disk.waiting(chunk) if self._disk is not None else None
@@ -483,13 +488,14 @@ class Sessions:
     def _evict_to(self, limit: int) -> None:
         """Drop chunks from memory, those of least worth first and none before what rests on it."""
         held = self._chunk_bytes()
-        while held > limit:
-            loose = [chunk for chunk in self._tree.chunks() if chunk.data is not None and not _bears(chunk)]
-            if not loose:
-                return
-            chunk = min(loose, key=self._worth)
+        while held > limit and (chunk := self._least(lambda _: True)):
             held -= chunk.nbytes
             self._evict(chunk)
+
+    def _least(self, may: Callable[[Chunk], bool]) -> Chunk | None:
+        """Of the chunks in memory that may go and that bear no other, the one of least worth."""
+        loose = [each for each in self._tree.chunks() if each.data is not None and not _bears(each) and may(each)]
+        return min(loose, key=self._worth, default=None)
 
     def _evict(self, chunk: Chunk) -> None:
         chunk.data = None

@@ -84,7 +84,7 @@ class Shelf:
         try:
             kept = self._vault.read_session(self._word, name)
             others = self._vault.other_models(name) if kept == "" else []
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self.unread += 1
             return f"the index of what is kept cannot be read: {error}"
         if isinstance(kept, str):
@@ -116,7 +116,7 @@ class Shelf:
             return _tensor_in(mapped)
         try:
             content = self._vault.read_chunk(chunk.address, self._fingerprint)
-        except (Unreadable, sqlite3.Error) as error:
+        except (Unreadable, sqlite3.Error, OSError) as error:
             raise ChunkUnusable(f"chunk {chunk.address[:12]}: {error}") from error
         if tuple(content.ids) != chunk.ids:  # a name that fits is not yet a match
             raise ChunkUnusable(f"chunk {chunk.address[:12]}: it holds other tokens")
@@ -140,7 +140,7 @@ class Shelf:
                 self._failing.pop(name, None)
                 self.given_up += 1
             self._tried.clear()
-            if self._thread is None:
+            if not self._runs():
                 self._thread = threading.Thread(target=self._write_all, name="attention-state", daemon=True)
                 self._thread.start()
                 atexit.register(self.close)  # an interpreter that ends beneath a writing thread dies of it
@@ -195,9 +195,14 @@ class Shelf:
         return None
 
     def _bytes_waiting(self) -> int:
-        return sum(
-            {id(data): data.nbytes for each in self._snapshots() for _, data in each.line if data is not None}.values()
-        )
+        """Of chunks that are nowhere on the disk yet."""
+        held = {
+            id(data): data.nbytes
+            for each in self._snapshots()
+            for chunk, data in each.line
+            if data is not None and not chunk.address
+        }
+        return sum(held.values())
 
     def _idle(self) -> bool:
         return not self._waiting and self._in_hand is None
@@ -213,11 +218,9 @@ class Shelf:
             before = self.problem
             try:
                 self._write(snapshot)
-                self._failing.pop(snapshot.name, None)
+                self._note(snapshot, "")
             except Exception as error:
-                self._failing[snapshot.name] = f"attention state is not kept: {error}"
-                self._put_back(snapshot)
-            self.problem = next(reversed(self._failing.values()), "")
+                self._note(snapshot, f"attention state is not kept: {error}")
             if self.problem != before:
                 with contextlib.suppress(Exception):  # who is to be told may be gone; the rest is written all the same
                     self._noticed()
@@ -239,13 +242,17 @@ class Shelf:
             self._in_hand = self._waiting.pop(name)
             return self._in_hand
 
-    def _put_back(self, snapshot: Snapshot) -> None:
-        """Unless the conversation has gone on meanwhile."""
+    def _note(self, snapshot: Snapshot, problem: str) -> None:
+        """How writing it went. What failed waits again, unless the conversation has gone on meanwhile."""
         with self._changed:
-            self.failed += 1
-            if snapshot.name not in self._waiting:
-                self._waiting[snapshot.name] = snapshot
-                self._tried.add(snapshot.name)
+            self._failing.pop(snapshot.name, None)
+            if problem:
+                self._failing[snapshot.name] = problem
+                self.failed += 1
+                if snapshot.name not in self._waiting:
+                    self._waiting[snapshot.name] = snapshot
+                    self._tried.add(snapshot.name)
+            self.problem = next(reversed(self._failing.values()), "")
 
     def _write(self, snapshot: Snapshot) -> None:
         with self._vault.alone():

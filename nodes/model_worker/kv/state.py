@@ -66,9 +66,9 @@ class AttentionState:
         Positions stay as they were: keys were turned by theirs, and distances count what was dropped.
         """
         places = torch.tensor(list(kept))
+        self.pruned += len(self.ids) - len(kept)  # first: one that fails half way is nobody's beginning either
         for layer in self.layers:
             layer.keep(places)
-        self.pruned += len(self.ids) - len(kept)
         self.ids = [self.ids[place] for place in kept]
         self.cold = 0
         self._check()

@@ -97,9 +97,12 @@ class Vault:
         So no file vanishes from beneath another that rests on it. May be entered again from within. Raises TimeoutError
         where somebody else holds it for longer than `patience_s`.
         """
-        with self._writing:
+        patience_s = PATIENCE_S if patience_s is None else patience_s
+        if not self._writing.acquire(timeout=patience_s):
+            raise TimeoutError(f"this process has been writing into it for {patience_s:g} s")
+        try:
             if self._lock is None:
-                with self._locked_file(PATIENCE_S if patience_s is None else patience_s) as file:
+                with self._locked_file(patience_s) as file:
                     self._lock = file
                     try:
                         yield
@@ -107,6 +110,8 @@ class Vault:
                         self._lock = None
             else:
                 yield
+        finally:
+            self._writing.release()
 
     @contextlib.contextmanager
     def _locked_file(self, patience_s: float) -> Iterator[int]:
@@ -318,7 +323,7 @@ class Vault:
 
     def _forget_gone(self, path: Path) -> None:
         """Take a file out of the index, unless somebody has written it again. If it stays in, it is missed again."""
-        with contextlib.suppress(TimeoutError), self.alone(READING_PATIENCE_S):
+        with contextlib.suppress(OSError), self.alone(READING_PATIENCE_S):
             if path.exists():
                 return
             if path.suffix == CHUNK:

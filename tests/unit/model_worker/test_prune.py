@@ -9,9 +9,10 @@ from torch import Tensor
 
 from nodes.model_worker import generation, loading
 from nodes.model_worker.engine import Engine
-from nodes.model_worker.errors import ContextTooLong
+from nodes.model_worker.errors import ContextTooLong, ModelMemory
 from nodes.model_worker.kv import prune
 from nodes.model_worker.kv.chunkfile import Keys
+from nodes.model_worker.kv.layer import GrowingLayer
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.kv.vault import Vault
 from nodes.model_worker.levels import Level
@@ -139,12 +140,12 @@ def test_what_was_written_down_before_stays_when_a_later_turn_is_pruned(level: L
     vault.close()
 
 
-def test_what_gave_way_in_memory_is_computed_again_without_a_word(level: Level) -> None:
+def test_what_only_memory_holds_stays_when_a_later_turn_is_pruned(level: Level) -> None:
     engine = Engine(level)
     engine.generate(asked(60))
     assert with_little_memory(engine, asked(200, overflow="prune"), 100).tokens_pruned > 0
     again = engine.generate(asked(61))
-    assert (again.tokens_reused, again.missed) == (0, "")
+    assert (again.tokens_reused, again.missed) == (48, ""), "all whole chunks of it, which lay beneath"
     assert again.ids == Engine(level).generate(asked(61)).ids
 
 
@@ -156,3 +157,35 @@ def test_pruning_does_not_stretch_what_the_model_was_made_for_nor_is_it_cold(lev
         with_little_memory(engine, asked(200, overflow="prune"), 10)
     with pytest.raises(BadRequest, match="what is pruned is not cold"):
         engine.generate(asked(20, overflow="prune", exactness="cold"))
+
+
+def test_pruning_that_fails_half_way_leaves_nothing_that_is_used(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(level)
+
+    def half(layer: GrowingLayer, places: torch.Tensor) -> None:
+        keys, _ = layer._filled_blocks()
+        keys[:, :, : len(places)] = keys[:, :, places]
+        raise torch.OutOfMemoryError("no more")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(GrowingLayer, "keep", half)
+        with pytest.raises(ModelMemory):
+            with_little_memory(engine, asked(200, overflow="prune"), 100)
+    again = engine.generate(asked(120, exactness="cold"))
+    assert (again.tokens_reused, again.ids) == (0, Engine(level).generate(asked(120)).ids)
+
+
+def test_the_first_few_stay_however_little_room_there_is() -> None:
+    assert prune.left(136, 128) == prune.SINKS
+    assert prune.left(400, 128) == 400 - 128 - 50
+    with pytest.raises(ValueError, match="too few"):
+        prune.left(130, 128)
+
+
+def test_a_refused_request_takes_nothing_from_the_conversation_that_it_was_to_go_on_from(level: Level) -> None:
+    engine = Engine(level)
+    engine.generate(asked(200))
+    for overflow in ("refuse", "shorten"):
+        with pytest.raises(ContextTooLong):
+            with_little_memory(engine, asked(300, overflow=overflow), 10)
+    assert engine.generate(asked(201)).tokens_reused == 200

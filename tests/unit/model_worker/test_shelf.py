@@ -142,9 +142,14 @@ def test_what_waits_can_be_had_although_memory_let_go_of_it(vault: Vault, disk: 
     kept.close()
 
 
-def test_no_more_waits_than_there_is_room_for_but_the_latest_does(vault: Vault, disk: Disk) -> None:
+def test_no_more_waits_than_there_is_room_for_but_the_latest_does(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> str:
+        raise OSError(28, "No space left on device")
+
     kept = shelf(vault, room=2 * CHUNK_BYTES)
-    disk.failing = set("abcdef")
+    monkeypatch.setattr(vault, "write_chunk", full)
     for number, name in enumerate("abcd"):
         kept.keep(snapshot(name, chunk_of(10 * number)))
         assert not kept.flush(60)

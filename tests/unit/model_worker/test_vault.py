@@ -380,6 +380,20 @@ def test_a_file_that_cannot_be_read_now_is_a_miss_and_stays(
     assert ask(host(), ids).tokens_restored == len(ids) - 2
 
 
+def test_a_place_that_is_taken_away_is_a_miss_and_no_failure(host: Host, place: Path) -> None:
+    first = host()
+    ids = converse(first)
+    expected = ask(first, ids, "copy")
+    first.close()
+    again = host()
+    again.load()
+    shutil.rmtree(place)
+    answer = ask(again, ids)
+    assert (answer.ids, answer.tokens_reused) == (expected.ids, 0)
+    assert not again._shelf.flush(60)
+    assert "attention state is not kept" in again.state_problem
+
+
 def test_chunks_whose_beginning_is_gone_are_removed_when_the_index_is_made_again(host: Host, place: Path) -> None:
     engine = host()
     converse(engine)
