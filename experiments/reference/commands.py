@@ -120,7 +120,7 @@ def train_reference(
 ) -> None:
     """Train one size from nothing, or go on where a killed run left its last checkpoint in the folder.
 
-    Four courses make the family as released, each into a folder of its own: first, revision, finish, polish.
+    Five courses make the family as released, each into a folder of its own: first, revision, finish, polish, far.
 
     The same seed and threads give the same weights. Exit code 4 if --timeout passed: run it again to go on.
     """

@@ -107,7 +107,7 @@ class Conversation:
         new = self._tell(self._new_facts(self._random.choice(_COUNTS)), keep_free=_FREE)
         if not new.statements():
             return False
-        until = self._random.uniform(0.0, 0.9) * self._room
+        until = self._random.uniform(0.0, mix.left) * self._room
         while self._room > max(until, _FREE) and self._ask_anything():
             pass
         for _ in range(self._random.randint(1, 4)):

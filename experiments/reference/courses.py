@@ -1,4 +1,4 @@
-"""What a training goes through: the first course, from nothing, and three more, each from what the one before left.
+"""What a training goes through: the first course, from nothing, and four more, each from what the one before left.
 
 The first course teaches everything. The later ones dwell on what was still weak: facts that lie far back in a long
 conversation, for every size, and the rarest facts and the hardest sums, for the largest.
@@ -12,10 +12,12 @@ from experiments.reference.diet import (
     DIETS,
     FINISHED,
     POLISHED,
+    REACHED,
     REVISED,
     SETTLED,
     Diet,
     Mix,
+    far_mix,
     finish_mix,
     mix,
     polish_mix,
@@ -56,7 +58,8 @@ FIRST = Course("first", 18_000_000, 1.0, DIETS, mix, 8, 4)
 REVISION = Course("revision", 8_000_000, 0.5, REVISED, revision_mix, 2, 2)
 FINISH = Course("finish", 4_000_000, 0.4, FINISHED, finish_mix, 1, 1)
 POLISH = Course("polish", 3_000_000, 0.3, POLISHED, polish_mix, 1, 1)
-COURSES: Mapping[str, Course] = {course.name: course for course in (FIRST, REVISION, FINISH, POLISH)}
+FAR = Course("far", 1_500_000, 0.3, REACHED, far_mix, 1, 1)
+COURSES: Mapping[str, Course] = {course.name: course for course in (FIRST, REVISION, FINISH, POLISH, FAR)}
 """In their order."""
 TOKENS = sum(course.tokens for course in COURSES.values())
 """In all."""

@@ -23,8 +23,10 @@ BACK_FIRST, BACK_LAST = 0.25, 0.40
 UNTOLD = 0.30
 """Share of questions about facts that nothing told so far answers. None before memory stands: a model that cannot yet
 look a fact up does well to say that it does not know, and never learns to look it up."""
-DISTANT, DISTANT_LATER, DISTANT_LAST = 0.3, 0.4, 0.5
-"""Share of passages that ask for facts only after much else was said: in the revision, the finish and the polish."""
+DISTANT, DISTANT_LATER, DISTANT_POLISH, DISTANT_LAST = 0.3, 0.4, 0.5, 0.7
+"""Share of passages that ask for facts only after much else was said: revision, finish, polish, and the far course."""
+FAR = 0.15
+"""In the far course, at most this part of a conversation's room is left when these are asked for."""
 SETTLED = 0.3
 """The part of the training after which all shares stay as they are."""
 
@@ -81,6 +83,8 @@ class Mix:
     """Of the questions about facts: those that nothing told so far answers."""
     distant: float = 0.0
     """Of all passages: those that ask for facts only after much else was said."""
+    left: float = 0.9
+    """Of the room after what these tell: at most this part is left when they ask."""
 
 
 def mix(progress: float) -> Mix:
@@ -110,7 +114,12 @@ def finish_mix(_progress: float) -> Mix:
 
 def polish_mix(_progress: float) -> Mix:
     """The mix of the polish, the same from beginning to end."""
-    return Mix(COPYING_LAST, MEMORY_LAST, BACK_LAST, UNTOLD, DISTANT_LAST)
+    return Mix(COPYING_LAST, MEMORY_LAST, BACK_LAST, UNTOLD, DISTANT_POLISH)
+
+
+def far_mix(_progress: float) -> Mix:
+    """The mix of the far course, the same from beginning to end."""
+    return Mix(COPYING_LAST, MEMORY_LAST, BACK_LAST, UNTOLD, DISTANT_LAST, FAR)
 
 
 def _each(skill: str, weights: Mapping[int, float]) -> dict[Row, float]:
@@ -229,7 +238,7 @@ _POLISHED: Mapping[Row, float] = {
     ("keeping", 2): 2.0,
     ("keeping", 3): 3.0,
 }
-"""And in the polish."""
+"""And in the polish, and in the far course."""
 
 
 def _again(name: str, more: Mapping[Row, float]) -> Mapping[str, Diet]:
@@ -244,3 +253,4 @@ def _again(name: str, more: Mapping[Row, float]) -> Mapping[str, Diet]:
 REVISED = _again("revised", _REVISED)
 FINISHED = _again("finished", _FINISHED)
 POLISHED = _again("polished", _POLISHED)
+REACHED = _again("reached", _POLISHED)

@@ -95,6 +95,7 @@ def test_each_course_begins_from_the_one_before_and_repeats(tmp_path: Path):
         "first_training_log.jsonl",
         "revision_training_log.jsonl",
         "finish_training_log.jsonl",
+        "polish_training_log.jsonl",
         train.LOG,
     }
     assert (before / "first_training_log.jsonl").read_bytes() == (tmp_path / "first" / train.LOG).read_bytes()
