@@ -194,7 +194,9 @@ class Engine:
                     place=f"level {self.level.name}",
                     remedy="`sage kv list` shows what is kept",
                 )
+            wanted = session.wanted
             laid = self._sessions.lay(session, [*session.ids, 0], load_anyway=True)
+            session.wanted = wanted
         return StateResumed(
             session=name,
             tokens=laid.reused,

@@ -13,6 +13,7 @@ It is not sealed: the seals of a host open nowhere else. Whoever has the file ca
 
 import hashlib
 import struct
+from math import prod
 from typing import BinaryIO
 
 import msgspec
@@ -27,6 +28,8 @@ from protocol.lct import binds
 from runtime.identity import verify
 
 MAGIC, VERSION = b"SAGEKB\r\n", 1
+_MOST_LAYER = 1 << 30
+"""Bytes of one layer of a chunk, unpacked."""
 _PREFIX, _LENGTH = struct.Struct("<8sH"), struct.Struct("<I")
 
 
@@ -173,6 +176,8 @@ def _check_record(record: Record, start: int, what: str, *, last: bool) -> None:
         raise Unreadable(f"{what} has {len(record.layers)} layers in the shape {shape}")
     if record.start != start or shape[3] != tokens or tokens > record.size or (tokens < record.size and not last):
         raise Unreadable(f"{what} has {tokens} of {record.size} ids from {record.start} on in the shape {shape}")
+    if prod(shape[1:]) * item_bytes(record.dtype) > _MOST_LAYER:
+        raise Unreadable(f"{what} is too large: the shape {shape}")
     if not 0 <= min(record.ids) <= max(record.ids) < 1 << 31:
         raise Unreadable(f"{what} has ids that no tokenizer has")
     try:

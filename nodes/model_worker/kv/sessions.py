@@ -339,7 +339,10 @@ class Sessions:
     def _from_disk(self, chunk: Chunk) -> Any:
         if self._disk is None or not chunk.address:
             raise ChunkUnusable("it lies nowhere")
-        return self._disk.read(chunk)
+        data = self._disk.read(chunk)
+        if len(data) != self._layers or data.nbytes != len(chunk.ids) * self._bytes_per_token:
+            raise ChunkUnusable(f"chunk {chunk.address[:12]}: the shape {list(data.shape)} is not this model's")
+        return data
 
     def _lies_elsewhere(self, chunk: Chunk) -> bool:
         return self._waiting(chunk) is not None or bool(chunk.address)  # it gets its address before it waits no more
@@ -403,6 +406,8 @@ class Sessions:
         session.answers.forgotten = 0
         if not self._desk.whole:
             self.counts.broken += 1
+            if self._desk.back_to(sum(len(chunk.ids) for chunk in self._laid)):
+                self._refill()
             self._clear_desk()
         elif self._desk.pruned:
             self.counts.pruned += 1

@@ -135,6 +135,8 @@ class Shelf:
             line = [(chunk, self._waiting_data(chunk) if data is None else data) for chunk, data in snapshot.line]
             self._waiting[snapshot.name] = Snapshot(snapshot.name, line, snapshot.answers)
             self._waiting.move_to_end(snapshot.name)
+            if self._bytes_waiting() > self._room:
+                self._lighten()
             while len(self._waiting) > 1 and (len(self._waiting) > MOST_WAITING or self._bytes_waiting() > self._room):
                 name, _ = self._waiting.popitem(last=False)
                 self._failing.pop(name, None)
@@ -195,14 +197,15 @@ class Shelf:
         return None
 
     def _bytes_waiting(self) -> int:
-        """Of chunks that are nowhere on the disk yet."""
-        held = {
-            id(data): data.nbytes
-            for each in self._snapshots()
-            for chunk, data in each.line
-            if data is not None and not chunk.address
-        }
+        """Held by the queue, beside what is being written."""
+        held = {id(data): data.nbytes for each in self._waiting.values() for _, data in each.line if data is not None}
         return sum(held.values())
+
+    def _lighten(self) -> None:
+        """Let go of chunks that lie on the disk already."""
+        for name, each in self._waiting.items():
+            line = [(chunk, None if chunk.address else data) for chunk, data in each.line]
+            self._waiting[name] = Snapshot(name, line, each.answers)
 
     def _idle(self) -> bool:
         return not self._waiting and self._in_hand is None
@@ -221,6 +224,9 @@ class Shelf:
                 self._note(snapshot, "")
             except Exception as error:
                 self._note(snapshot, f"attention state is not kept: {error}")
+                if isinstance(error, TimeoutError):  # nor can anything else be written: somebody holds the vault
+                    with self._changed:
+                        self._tried.update(self._waiting)
             if self.problem != before:
                 with contextlib.suppress(Exception):  # who is to be told may be gone; the rest is written all the same
                     self._noticed()

@@ -90,6 +90,19 @@ class AttentionState:
         self.cold = min(self.cold, tokens - tokens % self.size)
         self._check()
 
+    def back_to(self, tokens: int) -> bool:
+        """After a forward pass that failed: hold the first `tokens`, as before it. False if they are not all there.
+
+        A forward pass only appends, so what a layer held before it is untouched.
+        """
+        if self.pruned or any(layer.get_seq_length() < tokens for layer in self.layers):
+            return False
+        for layer in self.layers:
+            layer.crop(tokens - layer.get_seq_length())
+        del self.ids[tokens:]
+        self.cold = min(self.cold, tokens - tokens % self.size)
+        return True
+
     @property
     def whole(self) -> bool:
         """Every layer holds exactly the tokens of `ids`. False after a forward pass that failed half way."""

@@ -133,6 +133,7 @@ def test_nobody_signs_in_the_name_of_another(here: Vault, exported: bytes, tmp_p
         ("shape", [2, 2, 2, 16], "in the shape"),
         ("shape", [3, 2, 2, 16, 8], "2 layers in the shape"),
         ("shape", [2, 2, 2, 16, 7], "instead of"),
+        ("shape", [2, 2, 2, 16, 1 << 60], "too large"),
         ("exactness", "perfect", "no class of exactness"),
         ("dtype", "complex128", "its numbers are"),
         ("layers", [b"", b""], "does not unpack"),

@@ -203,6 +203,22 @@ def test_a_beginning_that_a_refused_request_laid_out_is_not_where_the_conversati
     assert kept._kept["a"].end.all_ids() == [*range(6), 77], "it went another way"
 
 
+def test_a_failed_forward_pass_takes_nothing_from_others_that_share_the_beginning() -> None:
+    kept = sessions(budget=2 * DESK)
+    for name, own in (("a", 50), ("b", 60), ("c", 70)):
+        use(kept, name, [*range(8), own, own + 1])
+    with pytest.raises(RuntimeError, match="ran out"), kept.use("a") as session:  # noqa: PT012 - half of a pass
+        kept.lay(session, [*range(8), 50, 51, 52])
+        kept.make_room(2 * STEP - 4)
+        assert kept._laid[0].data is None
+        with torch.inference_mode():
+            kept.state.layers[0].update(torch.zeros(1, 1, 1, 4), torch.zeros(1, 1, 1, 4))
+        raise RuntimeError("memory ran out")
+    assert (kept.counts.broken, kept.counts.lost) == (1, 0)
+    assert use(kept, "b", [*range(8), 60, 61, 62]) == 10
+    assert use(kept, "c", [*range(8), 70, 71, 72]) == 10
+
+
 def test_ids_that_were_not_computed_are_not_believed() -> None:
     with pytest.raises(AssertionError, match=r"layers hold \[0\] tokens, 1 ids"):
         AttentionState(2, SIZE).computed([5])

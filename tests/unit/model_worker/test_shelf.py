@@ -164,6 +164,45 @@ def test_no_more_waits_than_there_is_room_for_but_the_latest_does(
     kept.close()
 
 
+def test_chunks_that_lie_on_the_disk_already_are_let_go_of_before_a_conversation_is(vault: Vault, disk: Disk) -> None:
+    kept = shelf(vault, room=2 * CHUNK_BYTES)
+    disk.failing = set("abcdef")
+    for number, name in enumerate("abcd"):
+        kept.keep(snapshot(name, chunk_of(10 * number)))  # the chunk is written, the conversation is not
+        assert not kept.flush(60)
+    kept.keep(snapshot("e", chunk_of(100)))
+    assert kept.stats()["disk_waiting_bytes"] <= 2 * CHUNK_BYTES
+    disk.failing = set()
+    assert kept.flush(60)
+    assert (names(vault), kept.given_up) == (set("abcde"), 0)
+    kept.close()
+
+
+def test_where_somebody_holds_the_vault_each_is_not_tried_in_turn(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def held(*_: object) -> str:
+        tried.append(1)
+        raise TimeoutError("another process has been writing into it")
+
+    kept, disk = shelf(vault), Disk(vault, monkeypatch)
+    disk.open.clear()
+    kept.keep(snapshot("a", chunk_of(0)))
+    for number, name in enumerate("bcd", start=1):
+        kept.keep(snapshot(name, chunk_of(10 * number)))
+    monkeypatch.setattr(vault, "write_chunk", held)
+    disk.open.set()
+    assert not kept.flush(60)
+    tried.clear()
+    assert not kept.flush(60)
+    assert len(tried) == 1
+    monkeypatch.undo()
+    kept.close()
+    assert names(vault) == set("abcd")
+
+
 def broken(*_: object) -> None:
     raise sqlite3.OperationalError("disk I/O error")
 
