@@ -6,23 +6,10 @@ conversation, for every size, and the rarest facts and the hardest sums, for the
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from experiments.reference.diet import (
-    DIETS,
-    FINISHED,
-    POLISHED,
-    REACHED,
-    REVISED,
-    SETTLED,
-    Diet,
-    Mix,
-    far_mix,
-    finish_mix,
-    mix,
-    polish_mix,
-    revision_mix,
-)
+from experiments.reference.diet import DIETS, FINISHED, POLISHED, REACHED, REVISED, SETTLED, Diet, Mix, later_mix, mix
 
 
 @dataclass(frozen=True)
@@ -55,10 +42,10 @@ def _fields(mix: Mix) -> dict[str, float]:
 
 
 FIRST = Course("first", 18_000_000, 1.0, DIETS, mix, 8, 4)
-REVISION = Course("revision", 8_000_000, 0.5, REVISED, revision_mix, 2, 2)
-FINISH = Course("finish", 4_000_000, 0.4, FINISHED, finish_mix, 1, 1)
-POLISH = Course("polish", 3_000_000, 0.3, POLISHED, polish_mix, 1, 1)
-FAR = Course("far", 1_500_000, 0.3, REACHED, far_mix, 1, 1)
+REVISION = Course("revision", 8_000_000, 0.5, REVISED, partial(later_mix, distant=0.3), 2, 2)
+FINISH = Course("finish", 4_000_000, 0.4, FINISHED, partial(later_mix, distant=0.4), 1, 1)
+POLISH = Course("polish", 3_000_000, 0.3, POLISHED, partial(later_mix, distant=0.5), 1, 1)
+FAR = Course("far", 1_500_000, 0.3, REACHED, partial(later_mix, distant=0.7, left=0.15), 1, 1)
 COURSES: Mapping[str, Course] = {course.name: course for course in (FIRST, REVISION, FINISH, POLISH, FAR)}
 """In their order."""
 TOKENS = sum(course.tokens for course in COURSES.values())

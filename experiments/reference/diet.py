@@ -23,10 +23,8 @@ BACK_FIRST, BACK_LAST = 0.25, 0.40
 UNTOLD = 0.30
 """Share of questions about facts that nothing told so far answers. None before memory stands: a model that cannot yet
 look a fact up does well to say that it does not know, and never learns to look it up."""
-DISTANT, DISTANT_LATER, DISTANT_POLISH, DISTANT_LAST = 0.3, 0.4, 0.5, 0.7
-"""Share of passages that ask for facts only after much else was said: revision, finish, polish, and the far course."""
-FAR = 0.15
-"""In the far course, at most this part of a conversation's room is left when these are asked for."""
+LEFT = 0.9
+"""Where facts are asked for only after much else was said: the part of a conversation's room left by then, at most."""
 SETTLED = 0.3
 """The part of the training after which all shares stay as they are."""
 
@@ -83,7 +81,7 @@ class Mix:
     """Of the questions about facts: those that nothing told so far answers."""
     distant: float = 0.0
     """Of all passages: those that ask for facts only after much else was said."""
-    left: float = 0.9
+    left: float = LEFT
     """Of the room after what these tell: at most this part is left when they ask."""
 
 
@@ -102,24 +100,9 @@ def mix(progress: float) -> Mix:
     )
 
 
-def revision_mix(_progress: float) -> Mix:
-    """The mix of the revision, the same from beginning to end."""
-    return Mix(COPYING_LAST, MEMORY_LAST, BACK_LAST, UNTOLD, DISTANT)
-
-
-def finish_mix(_progress: float) -> Mix:
-    """The mix of the finish, the same from beginning to end."""
-    return Mix(COPYING_LAST, MEMORY_LAST, BACK_LAST, UNTOLD, DISTANT_LATER)
-
-
-def polish_mix(_progress: float) -> Mix:
-    """The mix of the polish, the same from beginning to end."""
-    return Mix(COPYING_LAST, MEMORY_LAST, BACK_LAST, UNTOLD, DISTANT_POLISH)
-
-
-def far_mix(_progress: float) -> Mix:
-    """The mix of the far course, the same from beginning to end."""
-    return Mix(COPYING_LAST, MEMORY_LAST, BACK_LAST, UNTOLD, DISTANT_LAST, FAR)
+def later_mix(_progress: float, distant: float, left: float = LEFT) -> Mix:
+    """The mix of a course after the first, the same from beginning to end."""
+    return Mix(COPYING_LAST, MEMORY_LAST, BACK_LAST, UNTOLD, distant, left)
 
 
 def _each(skill: str, weights: Mapping[int, float]) -> dict[Row, float]:

@@ -182,8 +182,7 @@ def import_(file: Path, name: str, trusted: str, as_json: bool, timeout: float) 
 
     with _vault() as vault, file.open("rb") as source:
         try:
-            head = bundle.check(source)
-            by = head.by
+            by = bundle.check(source).by
             if by != (trusted or vault.keys.identity.lct.id):
                 raise NotPermitted(
                     f"it was exported by {by}", place=str(file), remedy=f"if you trust that host: --from {by}"

@@ -221,12 +221,9 @@ class Shelf:
             before = self.problem
             try:
                 self._write(snapshot)
-                self._note(snapshot, "")
+                self._note(snapshot, None)
             except Exception as error:
-                self._note(snapshot, f"attention state is not kept: {error}")
-                if isinstance(error, TimeoutError):  # nor can anything else be written: somebody holds the vault
-                    with self._changed:
-                        self._tried.update(self._waiting)
+                self._note(snapshot, error)
             if self.problem != before:
                 with contextlib.suppress(Exception):  # who is to be told may be gone; the rest is written all the same
                     self._noticed()
@@ -248,16 +245,18 @@ class Shelf:
             self._in_hand = self._waiting.pop(name)
             return self._in_hand
 
-    def _note(self, snapshot: Snapshot, problem: str) -> None:
+    def _note(self, snapshot: Snapshot, error: Exception | None) -> None:
         """How writing it went. What failed waits again, unless the conversation has gone on meanwhile."""
         with self._changed:
             self._failing.pop(snapshot.name, None)
-            if problem:
-                self._failing[snapshot.name] = problem
+            if error is not None:
+                self._failing[snapshot.name] = f"attention state is not kept: {error}"
                 self.failed += 1
                 if snapshot.name not in self._waiting:
                     self._waiting[snapshot.name] = snapshot
                     self._tried.add(snapshot.name)
+                if isinstance(error, TimeoutError):  # nor can anything else be written: somebody holds the vault
+                    self._tried.update(self._waiting)
             self.problem = next(reversed(self._failing.values()), "")
 
     def _write(self, snapshot: Snapshot) -> None:

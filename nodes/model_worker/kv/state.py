@@ -85,10 +85,8 @@ class AttentionState:
             raise ValueError(f"cannot keep {tokens} of {len(self.ids)} tokens")
         if self.pruned:
             raise ValueError("a pruned state has no beginning to go back to")
-        self.cache.crop(tokens - len(self.ids))
-        del self.ids[tokens:]
-        self.cold = min(self.cold, tokens - tokens % self.size)
         self._check()
+        self._cut(tokens)
 
     def back_to(self, tokens: int) -> bool:
         """After a forward pass that failed: hold the first `tokens`, as before it. False if they are not all there.
@@ -97,11 +95,14 @@ class AttentionState:
         """
         if self.pruned or any(layer.get_seq_length() < tokens for layer in self.layers):
             return False
+        self._cut(tokens)
+        return True
+
+    def _cut(self, tokens: int) -> None:
         for layer in self.layers:
             layer.crop(tokens - layer.get_seq_length())
         del self.ids[tokens:]
         self.cold = min(self.cold, tokens - tokens % self.size)
-        return True
 
     @property
     def whole(self) -> bool:

@@ -77,7 +77,8 @@ class Vault:
         for name in ("chunks", "sessions", "quarantine"):
             private_directory(self.directory / name)
         self._writing = threading.RLock()
-        self._lock: int | None = None
+        self._locked = False
+        """By the thread that is writing, against other processes."""
         try:
             with self.alone():  # of several processes that start together, one makes the tables
                 self._sweep()
@@ -101,20 +102,20 @@ class Vault:
         if not self._writing.acquire(timeout=patience_s):
             raise TimeoutError(f"this process has been writing into it for {patience_s:g} s")
         try:
-            if self._lock is None:
-                with self._locked_file(patience_s) as file:
-                    self._lock = file
-                    try:
-                        yield
-                    finally:
-                        self._lock = None
-            else:
+            if self._locked:
                 yield
+                return
+            with self._locked_file(patience_s):
+                self._locked = True
+                try:
+                    yield
+                finally:
+                    self._locked = False
         finally:
             self._writing.release()
 
     @contextlib.contextmanager
-    def _locked_file(self, patience_s: float) -> Iterator[int]:
+    def _locked_file(self, patience_s: float) -> Iterator[None]:
         """The lock between processes; the kernel ends it with the process that holds it."""
         descriptor = os.open(self.directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -127,7 +128,7 @@ class Vault:
                     if self._clock.mono_ns() > until:
                         raise TimeoutError(f"another process has been writing into it for {patience_s:g} s") from None
                     time.sleep(0.01)
-            yield descriptor
+            yield
         finally:
             os.close(descriptor)
 

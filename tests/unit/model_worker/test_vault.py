@@ -136,6 +136,16 @@ def files(place: Path) -> list[Path]:
     return sorted(place.glob("chunks/*/*.kv"))
 
 
+def first_file(place: Path) -> Path:
+    """Of a chunk that a conversation begins with."""
+    return next(path for path in files(place) if chunkfile.read_public(path.read_bytes())[0].parent == "")
+
+
+def lose_index(place: Path) -> None:
+    for path in place.glob(f"{INDEX}*"):
+        path.unlink()
+
+
 def damaged(path: Path, change: Callable[[bytearray], None]) -> None:
     data = bytearray(path.read_bytes())
     change(data)
@@ -227,8 +237,7 @@ def test_a_lost_index_is_made_again_from_the_files(host: Host, place: Path) -> N
     ids = converse(engine)
     engine.close()
     engine._vault.close()
-    for path in place.glob(f"{INDEX}*"):
-        path.unlink()
+    lose_index(place)
     assert ask(host(), ids).tokens_restored == len(ids) - 2
     assert ask(host(), [*ASKED, 1], "another").tokens_restored == 64
 
@@ -361,9 +370,8 @@ def test_a_file_that_cannot_be_read_now_is_a_miss_and_stays(
     engine.close()
     engine._vault.close()
     kept = set(files(place))
-    for path in place.glob(f"{INDEX}*"):
-        path.unlink()
-    first = next(path for path in kept if chunkfile.read_public(path.read_bytes())[0].parent == "")
+    lose_index(place)
+    first = first_file(place)
     read = Path.read_bytes
 
     def sometimes(path: Path) -> bytes:
@@ -399,9 +407,8 @@ def test_chunks_whose_beginning_is_gone_are_removed_when_the_index_is_made_again
     converse(engine)
     engine.close()
     engine._vault.close()
-    for path in place.glob(f"{INDEX}*"):
-        path.unlink()
-    first = next(path for path in files(place) if chunkfile.read_public(path.read_bytes())[0].parent == "")
+    lose_index(place)
+    first = first_file(place)
     first.unlink()
     host()
     assert files(place) == []
