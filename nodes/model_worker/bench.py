@@ -212,7 +212,7 @@ def _shared(bench: Bench) -> dict[str, Any]:
         "partial_chunk": len(held) % size,
         "bytes_per_conversation": written,
         "bytes_per_token": round(written / len(held)),
-        "bytes_per_token_in_memory": bench.model.kv_bytes_per_token,
+        "bytes_per_token_in_memory": bench.model.state.per_token,
     }
 
 
@@ -240,7 +240,7 @@ def _sage_files(bench: Bench, place: Path, ids: list[int]) -> dict[str, float]:
     keys = Keys(HostIdentity.load(place))
     vault = Vault(place / "kv", keys, budget=BUDGET)
     engine = bench.engine(vault)
-    nbytes = len(ids) * bench.model.kv_bytes_per_token
+    nbytes = len(ids) * bench.model.state.per_token
     bench.first_token(engine, ids, "s")
     began = time.perf_counter()
     engine.close()
@@ -306,7 +306,7 @@ def _noise(bench: Bench, prompts: int) -> dict[str, Any]:
 
 
 def _logits(bench: Bench, ids: list[int], size: int) -> torch.Tensor:
-    state = AttentionState(bench.model.layers, size)
+    state = AttentionState(bench.model.state.layers, size)
     logits = generation.prefill(bench.model.model, state, ids, chunk=size, interrupted=lambda: "")
     assert logits is not None, "nobody interrupts"
     return logits
@@ -314,7 +314,7 @@ def _logits(bench: Bench, ids: list[int], size: int) -> torch.Tensor:
 
 def _continued(bench: Bench, ids: list[int]) -> torch.Tensor:
     model, size = bench.model.model, bench.level.prefill_chunk
-    state = AttentionState(bench.model.layers, size)
+    state = AttentionState(bench.model.state.layers, size)
     third = len(ids) // 3
     generation.prefill(model, state, ids[:third], chunk=size, interrupted=lambda: "")
     for token in ids[third : 2 * third]:

@@ -6,17 +6,20 @@
 Everything here is synchronous and belongs to one thread. Time comes in as a clock.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import msgspec
 import torch
 
 from nodes.model_worker import generation, loading
-from nodes.model_worker.errors import ModelError, ModelMemory, UnknownSession
+from nodes.model_worker.admission import Admission
+from nodes.model_worker.errors import ContextTooLong, ModelError, ModelMemory, UnknownSession
 from nodes.model_worker.kv.exactness import Exactness
-from nodes.model_worker.kv.sessions import Sessions
+from nodes.model_worker.kv.sessions import Session, Sessions
 from nodes.model_worker.kv.shelf import Shelf
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.kv.vault import Vault
@@ -84,15 +87,16 @@ class Engine:
                     "chunk": str(size),
                 },
                 model=self.level.model,
+                shape=model.state,
                 size=size,
                 room=self.level.state,
                 clock=self._clock,
                 noticed=self._noticed,
             )
         return Sessions(
-            layers=model.layers,
+            layers=model.state.layers,
             budget=self.level.state,
-            bytes_per_token=model.kv_bytes_per_token,
+            bytes_per_token=model.state.per_token,
             size=size,
             seconds=lambda: self._clock.mono_ns() / 1e9,
             disk=self._shelf,
@@ -185,8 +189,11 @@ class Engine:
         return StateSaved(sessions=len(self._sessions), problem=self._shelf.problem)
 
     def resume_state(self, name: str) -> StateResumed:
-        """Have all that is kept of a conversation in memory. Raises UnknownSession and the errors of loading."""
-        self.load()
+        """Have all that is kept of a conversation in memory.
+
+        Raises UnknownSession, ContextTooLong where there is no memory for it, and the errors of loading.
+        """
+        model = self.load()
         with _named_memory_error(self.level), self._sessions.use(name) as session:
             if not session.ids:
                 raise UnknownSession(
@@ -194,9 +201,12 @@ class Engine:
                     place=f"level {self.level.name}",
                     remedy="`sage kv list` shows what is kept",
                 )
-            wanted = session.wanted
-            laid = self._sessions.lay(session, [*session.ids, 0], load_anyway=True)
-            session.wanted = wanted
+            wanted, ids = session.wanted, [*session.ids, 0]
+            try:
+                admit = partial(self._admit_all, model, len(ids))
+                laid = self._sessions.lay(session, ids, load_anyway=True, admit=admit)
+            finally:
+                session.wanted = wanted
         return StateResumed(
             session=name,
             tokens=laid.reused,
@@ -205,25 +215,43 @@ class Engine:
             missed=laid.missed,
         )
 
+    def _admit_all(self, model: LoadedModel, tokens: int, held: int) -> int:
+        admission = Admission(self.level, model, self._sessions, tokens, held)
+        if not admission.make_fit():
+            raise admission.refusal()
+        return tokens
+
     def settle(self, interrupted: Callable[[], str]) -> bool:
         """Compute again in whole chunks what conversations that want it cold decoded token by token.
 
-        For idle time: it ends at the next chunk once `interrupted` says so. Whether anything was left to do.
+        For idle time: it ends at the next chunk once `interrupted` says so, and nothing is dropped for it. Whether
+        there was anything to do, and memory to do it.
         """
         name = self._sessions.unsettled() if self._model else None
         if self._model is None or name is None:
             return False
-        with _named_memory_error(self.level), self._sessions.use(name) as session:
-            laid = self._sessions.lay(session, [*session.ids, 0], Exactness.COLD)
-            self._sessions.make_room(len(session.ids))
-            generation.prefill(
-                self._model.model,
-                self._sessions.state,
-                session.ids[laid.reused :],
-                chunk=self.level.prefill_chunk,
-                interrupted=interrupted,
-            )
-        return True
+        with (
+            contextlib.suppress(ContextTooLong),
+            _named_memory_error(self.level),
+            self._sessions.use(name) as session,
+        ):
+            self._settle(self._model, session, interrupted)
+            return True
+        return False
+
+    def _settle(self, model: LoadedModel, session: Session, interrupted: Callable[[], str]) -> None:
+        ids = session.ids
+
+        def admit(held: int) -> int:
+            admission = Admission(self.level, model, self._sessions, len(ids), held)
+            if not admission.fits():
+                raise admission.refusal()
+            return len(ids)
+
+        laid = self._sessions.lay(session, [*ids, 0], Exactness.COLD, admit=admit)
+        self._sessions.make_room(len(ids))
+        new, chunk = ids[laid.reused :], self.level.prefill_chunk
+        generation.prefill(model.model, self._sessions.state, new, chunk=chunk, interrupted=interrupted)
 
     def generate(
         self,

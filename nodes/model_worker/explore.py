@@ -132,7 +132,7 @@ class Explorer:
 
     def _until(self, index: int) -> AttentionState:
         """The state of what lies before token `index`."""
-        state = AttentionState(self._model.layers, size=1, device=self._model.device)
+        state = AttentionState(self._model.state.layers, size=1, device=self._model.device)
         if index:
             state.append(self._state[..., :index, :], self.tokens[:index], cold=False)
         return state

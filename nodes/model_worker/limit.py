@@ -46,6 +46,6 @@ def find(level: Level, *, tried: bool) -> Limit:
         if tried:
             generated = engine.generate(Generate(ids=[1] * (tokens - 1), max_new_tokens=1))
             seconds = sum(generated.seconds.values())
-        return Limit(level.name, tokens, set_by, free, model.kv_bytes_per_token, seconds)
+        return Limit(level.name, tokens, set_by, free, model.state.per_token, seconds)
     finally:
         engine.unload()

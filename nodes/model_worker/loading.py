@@ -15,6 +15,7 @@ from nodes.model_worker import folder as folders
 from nodes.model_worker.errors import ModelIncomplete, ModelMemory, ModelMissing, ModelUnfit
 from nodes.model_worker.folder import ModelFolder
 from nodes.model_worker.host import available_memory
+from nodes.model_worker.kv.shape import StateShape
 from nodes.model_worker.levels import DTYPE_BYTES, Level, settled_dtype, source
 from nodes.model_worker.memory import Needs
 from nodes.model_worker.tokenizer import ChatTokenizer
@@ -36,8 +37,8 @@ class LoadedModel:
     """The fingerprint as one word."""
     parameters: int
     weight_bytes: int
-    layers: int
-    kv_bytes_per_token: int
+    state: StateShape
+    """What its attention state looks like."""
     vocab: int
     context: int
     """Tokens: the level's limit or the model's own, whichever is lower."""
@@ -57,6 +58,7 @@ def load(level: Level, path: Path | None = None) -> LoadedModel:
     dtype = settled_dtype(level.dtype, folder.stored_dtype, device)
     _check_memory(folder, device, dtype)
     model = _load_model(folder, device, dtype)
+    _check_layers(model, folder)
     fingerprint = folders.fingerprint(folder, dtype)
     config = model.config.get_text_config()
     return LoadedModel(
@@ -69,8 +71,7 @@ def load(level: Level, path: Path | None = None) -> LoadedModel:
         version=folders.version(fingerprint),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         weight_bytes=sum(parameter.nbytes for parameter in model.parameters()),
-        layers=_full_attention_layers(model, folder),
-        kv_bytes_per_token=_kv_bytes_per_token(config, DTYPE_BYTES[dtype]),
+        state=_state_shape(config, dtype),
         vocab=config.vocab_size,
         context=min(level.context, getattr(config, "max_position_embeddings", None) or level.context),
         stop_ids=_stop_ids(model),
@@ -192,8 +193,8 @@ def _load_tokenizer(folder: ModelFolder) -> ChatTokenizer:
     return ChatTokenizer(tokenizer, str(folder.path))
 
 
-def _full_attention_layers(model: Any, folder: ModelFolder) -> int:
-    """How many layers keep state. ModelUnfit unless each of them keeps keys and values of every token."""
+def _check_layers(model: Any, folder: ModelFolder) -> None:
+    """ModelUnfit unless each layer keeps keys and values of every token."""
     from transformers.cache_utils import DynamicCache, DynamicLayer
 
     layers = DynamicCache(config=model.config).layers
@@ -203,7 +204,6 @@ def _full_attention_layers(model: Any, folder: ModelFolder) -> int:
             place=str(folder.path),
             remedy="choose a model without sliding windows or recurrent layers",
         )
-    return len(layers)
 
 
 def needs(config: Any, dtype: str, chunk: int) -> Needs:
@@ -211,7 +211,7 @@ def needs(config: Any, dtype: str, chunk: int) -> Needs:
     size = DTYPE_BYTES[dtype]
     inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     return Needs(
-        per_token=_kv_bytes_per_token(config, size),
+        per_token=_state_shape(config, dtype).per_token,
         workspace=chunk * (6 * config.hidden_size + 3 * inner) * size + 2 * config.vocab_size * 4,
         scores=chunk * config.num_attention_heads * 4,
     )
@@ -229,11 +229,11 @@ def shares_host_memory(device: str) -> bool:
     return device != "cuda" or bool(torch.cuda.get_device_properties(0).is_integrated)
 
 
-def _kv_bytes_per_token(config: Any, dtype_bytes: int) -> int:
+def _state_shape(config: Any, dtype: str) -> StateShape:
     heads = config.num_attention_heads
     kv_heads = getattr(config, "num_key_value_heads", None) or heads
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
-    return 2 * int(config.num_hidden_layers) * int(kv_heads) * int(head_dim) * dtype_bytes
+    return StateShape(int(config.num_hidden_layers), int(kv_heads), int(head_dim), dtype)
 
 
 def _stop_ids(model: Any) -> frozenset[int]:

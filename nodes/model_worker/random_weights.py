@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from nodes.model_worker import loading
+from nodes.model_worker.kv.shape import StateShape
 from nodes.model_worker.levels import Shape
 from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.tokenizer import ChatTokenizer
@@ -65,8 +66,7 @@ def build(shape: Shape, *, dtype: str, device: str, seed: int, chunk: int, threa
         version=f"random-{seed}",
         parameters=sum(weights.numel() for weights in model.parameters()),
         weight_bytes=sum(weights.nbytes for weights in model.parameters()),
-        layers=shape.layers,
-        kv_bytes_per_token=2 * shape.layers * shape.kv_heads * shape.head_dim * (2 if dtype == "bfloat16" else 4),
+        state=StateShape(shape.layers, shape.kv_heads, shape.head_dim, dtype),
         vocab=shape.vocab,
         context=CONTEXT,
         stop_ids=frozenset(),

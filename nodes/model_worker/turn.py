@@ -4,8 +4,10 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
-from nodes.model_worker import generation, loading, rendering
+from nodes.model_worker import generation, rendering
+from nodes.model_worker.admission import Admission
 from nodes.model_worker.confidence import confidence
 from nodes.model_worker.errors import ContextTooLong
 from nodes.model_worker.generation import Interrupted, Step
@@ -16,7 +18,6 @@ from nodes.model_worker.kv.sessions import Laid, Session, Sessions
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
-from nodes.model_worker.memory import HEADROOM
 from nodes.model_worker.rendering import Rendered
 from nodes.model_worker.sampling import Sampler, Sampling
 from nodes.model_worker.shorten import shorter
@@ -85,8 +86,7 @@ class Turn:
         for messages in tries:
             try:
                 prompt = self._prompt(session, messages)
-                laid = sessions.lay(session, prompt.ids, self._wanted())
-                self._check_memory(sessions, self._room(prompt), answer=self._room(prompt) - len(prompt.ids))
+                laid = sessions.lay(session, prompt.ids, self._wanted(), admit=partial(self._admit, sessions, prompt))
             except ContextTooLong as error:
                 too_long = error
             else:
@@ -145,30 +145,17 @@ class Turn:
                 detail={"limit": limit, "tokens": tokens},
             )
 
-    def _check_memory(self, sessions: Sessions, tokens: int, answer: int) -> None:
-        """Raises ContextTooLong, with the longest that fits, unless there is memory for `tokens` in all.
-
-        Chunks that others may need again are dropped before anybody is refused.
-        """
-        needs, state = self.model.needs, sessions.state
-        held, capacity = len(state.ids), state.capacity
-        needed = needs.request(tokens, held=held, capacity=capacity)
-        free = loading.free_bytes(self.model.device) - HEADROOM
-        if needed > free and loading.shares_host_memory(self.model.device):
-            free += sessions.give_back(needed - free)
-        if needed > free:
-            longest = needs.longest(free, held=held, capacity=capacity, limit=self.model.context)
-            if self.request.overflow == "prune" and longest >= max(answer, self.level.prefill_chunk) + SINKS:
-                self.fits = longest
-                return
-            most = longest - answer
-            raise ContextTooLong(
-                f"{tokens} tokens with the answer need {needed >> 20} MiB of memory, {max(0, free) >> 20} MiB are free:"
-                f" the limit is {max(0, most)} tokens now",
-                place=f"level {self.level.name}",
-                remedy="send a shorter conversation, ask a smaller model, or end what else takes memory",
-                detail={"limit": max(0, most), "tokens": tokens - answer},
-            )
+    def _admit(self, sessions: Sessions, prompt: Rendered, held: int) -> int:
+        """The most tokens to lay out: all, or as many as fit where it may be pruned to that. Raises ContextTooLong."""
+        tokens = self._room(prompt)
+        admission = Admission(self.level, self.model, sessions, tokens, held)
+        if admission.make_fit():
+            return tokens
+        answer, longest = tokens - len(prompt.ids), admission.longest()
+        if self.request.overflow != "prune" or longest < max(answer, self.level.prefill_chunk) + SINKS:
+            raise admission.refusal(answer)
+        self.fits = longest
+        return longest
 
     def _generate(
         self,

@@ -6,6 +6,7 @@ beginning that is held; a conversation that simply goes on finds the desk as it 
 copied off into chunks. A chunk never changes.
 """
 
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,11 +17,19 @@ from nodes.model_worker.kv.answers import Answers
 from nodes.model_worker.kv.exactness import Exactness
 from nodes.model_worker.kv.history import Divergence, match
 from nodes.model_worker.kv.state import AttentionState
-from nodes.model_worker.kv.tree import Chunk, Tree
+from nodes.model_worker.kv.tree import Chunk, Found, Tree
 from nodes.model_worker.kv.worth import Costs, worth
 
 MOST = 1000
 """Conversations remembered by name; past it the least recently used is forgotten, counted."""
+
+
+Admit = Callable[[int], int]
+"""Given how many tokens of a request are in memory: the most that may be laid out for it. Raises to refuse it."""
+
+
+def _anything(_held: int) -> int:
+    return sys.maxsize
 
 
 class ChunkUnusable(Exception):
@@ -191,21 +200,23 @@ class Sessions:
         wanted: Exactness = Exactness.CONTINUOUS,
         *,
         load_anyway: bool = False,
+        admit: Admit = _anything,
     ) -> Laid:
         """Put on the desk what is held of `ids` at the class `wanted` or above. At least the last token is left out.
 
-        `load_anyway`: also what would be computed again sooner than it is read.
+        `load_anyway`: also what would be computed again sooner than it is read. `admit` is asked before anything is
+        read or copied.
         """
         session.wanted = wanted
         self._at_work = None
         own = match(session.ids, ids)
         found = self._tree.find(ids, wanted, session.end)
-        line, tokens, restored = self._readable(found.line, found.tokens, load_anyway=load_anyway)
-        try:
+        with self._protected(found.line):
+            self._lay_out(found.line[: self._common(found.line)], found.tokens)  # the rest of the desk may be dropped
+            most = admit(self._in_memory(found))
+            found = self._tree.within(found.line, min(found.tokens, most), wanted)
+            line, tokens, restored = self._readable(found.line, found.tokens, load_anyway=load_anyway)
             self._lay_out(line, tokens)
-        except BaseException:
-            self._clear_desk()  # it may hold the beginning of one conversation and the rest of none
-            raise
         self._at_work = session
         now = self._seconds()
         for chunk in line:
@@ -305,7 +316,7 @@ class Sessions:
         may_compute = not load_anyway and all(chunk.exactness is Exactness.COLD for chunk in line)
         for number, chunk in enumerate(line):
             start = number * self._tree.size
-            laid = number < len(self._laid) and self._laid[number] is chunk
+            laid = self._lies_at(number, chunk)
             if chunk.data is None and not laid:
                 chunk.data = self._waiting(chunk)
             if chunk.data is not None or laid:
@@ -316,6 +327,32 @@ class Sessions:
                 return line[:number], min(tokens, start), restored
             restored += min(tokens, start + len(chunk.ids)) - start
         return line, tokens, restored
+
+    def _lies_at(self, number: int, chunk: Chunk) -> bool:
+        """Whether the desk holds this chunk there in full."""
+        return number < len(self._laid) and self._laid[number] is chunk
+
+    def _in_memory(self, found: Found) -> int:
+        """How many tokens of it need not be read."""
+        held = sum(
+            len(chunk.ids)
+            for number, chunk in enumerate(found.line)
+            if self._lies_at(number, chunk) or chunk.data is not None or self._waiting(chunk) is not None
+        )
+        return min(held, found.tokens)
+
+    @contextmanager
+    def _protected(self, line: list[Chunk]) -> Iterator[None]:
+        """Meanwhile they stay in memory and in the tree, whatever makes room."""
+        for chunk in line:
+            chunk.pins += 1
+        try:
+            yield
+        finally:
+            for chunk in line:
+                chunk.pins -= 1
+            for chunk in line:
+                self._tree.prune(chunk)
 
     def _worth_reading(self, chunk: Chunk) -> bool:
         pays = self.costs.loading_pays(len(chunk.ids), len(chunk.ids) * self._bytes_per_token)
@@ -339,10 +376,7 @@ class Sessions:
     def _from_disk(self, chunk: Chunk) -> Any:
         if self._disk is None or not chunk.address:
             raise ChunkUnusable("it lies nowhere")
-        data = self._disk.read(chunk)
-        if len(data) != self._layers or data.nbytes != len(chunk.ids) * self._bytes_per_token:
-            raise ChunkUnusable(f"chunk {chunk.address[:12]}: the shape {list(data.shape)} is not this model's")
-        return data
+        return self._disk.read(chunk)
 
     def _lies_elsewhere(self, chunk: Chunk) -> bool:
         return self._waiting(chunk) is not None or bool(chunk.address)  # it gets its address before it waits no more
@@ -368,10 +402,22 @@ class Sessions:
 
     # The desk
 
-    def _lay_out(self, line: list[Chunk], tokens: int) -> None:
+    def _common(self, line: list[Chunk]) -> int:
+        """How many chunks of the line the desk begins with."""
         common = 0
         while common < min(len(line), len(self._laid)) and line[common] is self._laid[common]:
             common += 1
+        return common
+
+    def _lay_out(self, line: list[Chunk], tokens: int) -> None:
+        try:
+            self._copy_on(line, tokens)
+        except BaseException:
+            self._clear_desk()  # it may hold the beginning of one conversation and the rest of none
+            raise
+
+    def _copy_on(self, line: list[Chunk], tokens: int) -> None:
+        common = self._common(line)
         on_desk = sum(len(chunk.ids) for chunk in line[:common])
         self._desk.truncate(min(on_desk, tokens, len(self._desk.ids)))
         for chunk in line[common:]:

@@ -22,6 +22,7 @@ from nodes.model_worker.kv.exactness import Exactness, exactness
 from nodes.model_worker.kv.hot import Mapped
 from nodes.model_worker.kv.manifest import KeptChunk, Manifest
 from nodes.model_worker.kv.sessions import ChunkUnusable, Kept, Recalled, Snapshot
+from nodes.model_worker.kv.shape import StateShape
 from nodes.model_worker.kv.tree import Chunk
 from nodes.model_worker.kv.vault import Vault, differing, model_word
 from runtime.clock import Clock
@@ -41,6 +42,7 @@ class Shelf:
         fingerprint: Mapping[str, str],
         *,
         model: str,
+        shape: StateShape,
         size: int,
         room: int = 1 << 30,
         clock: Clock | None = None,
@@ -55,6 +57,7 @@ class Shelf:
         self._fingerprint = dict(fingerprint)
         self._word = model_word(self._fingerprint)
         self._model = model
+        self._shape = shape
         self._size = size
         self._room = room
         self._clock = clock or Clock()
@@ -112,7 +115,7 @@ class Shelf:
         Where another worker shares it in memory, it is mapped from there.
         """
         mapped = self._vault.hot.map(chunk.address, self._word) if self._vault.hot else None
-        if mapped is not None and tuple(mapped.ids) == chunk.ids:
+        if mapped is not None and tuple(mapped.ids) == chunk.ids and self._is_ours(mapped):
             return _tensor_in(mapped)
         try:
             content = self._vault.read_chunk(chunk.address, self._fingerprint)
@@ -120,8 +123,17 @@ class Shelf:
             raise ChunkUnusable(f"chunk {chunk.address[:12]}: {error}") from error
         if tuple(content.ids) != chunk.ids:  # a name that fits is not yet a match
             raise ChunkUnusable(f"chunk {chunk.address[:12]}: it holds other tokens")
+        if not self._is_ours(content):
+            raise ChunkUnusable(
+                f"chunk {chunk.address[:12]}: {content.dtype} {content.shape} is not this model's"
+                f" {self._shape.dtype} {self._shape.of(len(content.ids))}"
+            )
         self._share(chunk.address, content)
         return tensor_of(content)
+
+    def _is_ours(self, held: Content | Mapped) -> bool:
+        """Whether it looks as this model's state does."""
+        return held.dtype == self._shape.dtype and list(held.shape) == self._shape.of(len(held.ids))
 
     def waiting(self, chunk: Chunk) -> Tensor | None:
         """What the chunk holds, while that waits to be written."""

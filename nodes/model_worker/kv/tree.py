@@ -117,7 +117,7 @@ class Tree:
             if common < self.size:
                 break
             parent = best
-        return self._within(line, min(tokens, most), wanted)
+        return self.within(line, min(tokens, most), wanted)
 
     def _best(self, parent: Chunk, rest: tuple[int, ...], wanted: Exactness, mine: set[Chunk]) -> Chunk | None:
         fitting = [child for child in parent.children if child.exactness >= wanted and child.ids[0] == rest[0]]
@@ -137,7 +137,8 @@ class Tree:
         """Whether the conversation itself has come to the end of this chunk, and goes on from there."""
         return chunk in mine and wanted < Exactness.COLD and chunk.ids == rest[: len(chunk.ids)]
 
-    def _within(self, line: list[Chunk], tokens: int, wanted: Exactness) -> Found:
+    def within(self, line: list[Chunk], tokens: int, wanted: Exactness) -> Found:
+        """The first `tokens` of the line, or as many as the class `wanted` allows."""
         if wanted is Exactness.COLD:
             tokens -= tokens % self.size
         return Found(line[: -(-tokens // self.size)], tokens)

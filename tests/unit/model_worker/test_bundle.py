@@ -122,6 +122,23 @@ def test_nobody_signs_in_the_name_of_another(here: Vault, exported: bytes, tmp_p
         bundle.check(io.BytesIO(forged))
 
 
+def test_state_of_the_right_size_in_another_shape_is_a_miss_that_says_so(
+    here: Vault, exported: bytes, level: Level, tmp_path: Path
+) -> None:
+    def with_heads_split_otherwise(parts: list[Any]) -> None:
+        for record in parts[1:]:
+            layers, both, heads, tokens, dim = record["shape"]
+            record["shape"] = [layers, both, 2 * heads, tokens, dim // 2]
+
+    there = vault_of(tmp_path / "there")
+    bundle.restore(there, io.BytesIO(signed_again(exported, here.keys, with_heads_split_otherwise)))
+    ids = [*ASKED, 11]
+    answer = ask(Engine(level, vault=there), ids, "s")
+    assert answer.tokens_restored == 0
+    assert "float32 [2, 2, 4, 16, 4] is not this model's float32 [2, 2, 2, 16, 8]" in answer.missed
+    assert answer.ids == ask(Engine(level), ids, "").ids
+
+
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [

@@ -22,9 +22,9 @@ def test_a_folder_loads_ready_to_answer(level: Level) -> None:
     assert not loaded.model.training
     assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
     assert torch.get_num_threads() == 1
-    assert (loaded.device, loaded.dtype, loaded.layers) == ("cpu", "float32", 2)
+    assert (loaded.device, loaded.dtype, loaded.state.layers) == ("cpu", "float32", 2)
     assert loaded.weight_bytes == 4 * loaded.parameters
-    assert loaded.kv_bytes_per_token == 2 * 2 * 2 * 8 * 4
+    assert loaded.state.per_token == 2 * 2 * 2 * 8 * 4
     assert loaded.stop_ids == {2}
     assert loaded.fingerprint.keys() == {"weights", "config", "tokenizer", "template", "dtype"}
 

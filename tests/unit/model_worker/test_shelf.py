@@ -12,12 +12,14 @@ import torch
 from nodes.model_worker.kv.chunkfile import Keys
 from nodes.model_worker.kv.exactness import Exactness
 from nodes.model_worker.kv.sessions import ChunkUnusable, Recalled, Snapshot
+from nodes.model_worker.kv.shape import StateShape
 from nodes.model_worker.kv.shelf import Shelf
 from nodes.model_worker.kv.tree import Chunk
 from nodes.model_worker.kv.vault import Vault
 from runtime.identity import HostIdentity
 
 SIZE = 4
+SHAPE = StateShape(layers=1, kv_heads=1, head_dim=2, dtype="float32")
 CHUNK_BYTES = 1 * 2 * 1 * SIZE * 2 * 4
 FINGERPRINT = {"weights": "w"}
 
@@ -30,7 +32,7 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
 
 
 def shelf(vault: Vault, **more: Any) -> Shelf:
-    return Shelf(vault, FINGERPRINT, model="tiny", size=SIZE, **more)
+    return Shelf(vault, FINGERPRINT, model="tiny", shape=SHAPE, size=SIZE, **more)
 
 
 def chunk_of(first: int, parent: Chunk | None = None) -> Chunk:
