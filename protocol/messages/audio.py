@@ -46,6 +46,8 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     stages: list[Stage] = []
     session: str = ""
     """Conversation it belongs to, where the source knows."""
+    loudness: float | None = None
+    """Of the whole utterance: root mean square in decibels against full scale."""
 
 
 class Hear(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ class Context(StrEnum):
 
 
 class Snarc(msgspec.Struct, frozen=True, kw_only=True):
-    """Salience of an experience. Every part is 0..1."""
+    """Salience of an experience. Every part is 0..1: the share of the last ones of its kind that had less of it."""
 
     surprise: float = 0.0
     novelty: float = 0.0
@@ -23,7 +23,7 @@ class Snarc(msgspec.Struct, frozen=True, kw_only=True):
     reward: float = 0.0
     conflict: float = 0.0
     salience: float = 0.0
-    """The parts taken together, 0..1."""
+    """The parts taken together, 0..1, by how much of each there is as well as by how rare that is."""
     why: str = ""
 
 
@@ -31,6 +31,10 @@ class Classify(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     session: str
     speech: bool = False
+    loudness: float | None = None
+    """Of the voice, in decibels against full scale, where somebody spoke."""
+    rate: float | None = None
+    """Words a second, where somebody spoke."""
 
 
 class Classified(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +48,8 @@ class Classified(msgspec.Struct, frozen=True, kw_only=True):
     """Number of the group of similar inputs that it fell into; grows as new groups are met."""
     snarc: Snarc
     why: str = ""
+    correction: float = 0.0
+    """0..1: how much the words say that the answer before them was wrong."""
 
 
 class ScoreExchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +64,52 @@ class ScoreExchange(msgspec.Struct, frozen=True, kw_only=True):
     score: float | None = None
     """Outcome 0..1 where it is known."""
     levels_tried: int = 1
+    verifier: str = ""
+    """Who gave `score`."""
+    input_nll: float | None = None
+    """Nats a token: what the question cost the smallest level tried, see `Generated.input_nll`."""
+    reply_nll: float | None = None
+    """Nats a token: what its reply cost the same level."""
+    nll_level: str = ""
+    """Which level that was: figures of different ones are not compared."""
+    disagreement: float = 0.0
+    """Confidence of the surest level that said something else than the answer; 0 where none did."""
+    failures: int = 0
+    """Levels that gave no answer."""
+    complete: bool = True
+    """False where the answer was cut."""
 
 
 class ExchangeScored(msgspec.Struct, frozen=True, kw_only=True):
     exchange: str
     snarc: Snarc
+    session: str = ""
+    revision: int = 0
+    """How often the score was changed by what was learned of the exchange later."""
+    conversation: Snarc | None = None
+    """Salience of the conversation as it stands with this exchange: what its attention state is worth."""
+    known: bool = True
+    """False: the exchange is not remembered, and nothing was scored."""
+
+
+class Reward(msgspec.Struct, frozen=True, kw_only=True):
+    """Tell how an exchange turned out, after it was scored. Idempotent by all of it."""
+
+    exchange: str
+    value: float
+    """0..1: how right the answer was."""
+    source: str
+    """`user`, a verifier's name, `correction` or `uncorrected`: see `nodes.context_classifier.rewards`."""
+
+
+class ScoreConversation(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask what a conversation, and so its kept attention state, is worth."""
+
+    session: str
+
+
+class ConversationScored(msgspec.Struct, frozen=True, kw_only=True):
+    session: str
+    snarc: Snarc
+    exchanges: int
+    """Scored ones that it rests on; 0: nothing is known of it."""

@@ -25,6 +25,10 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """Monotonic time at which the speaker fell silent; 0 where nobody spoke."""
     stages: list[Stage] = []
     """What happened before dialogue got the words."""
+    loudness: float | None = None
+    """Of the voice, in decibels against full scale; None where nobody spoke."""
+    rate: float | None = None
+    """Words a second; None where nobody spoke."""
 
 
 class LevelTried(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,3 +133,21 @@ class ForgetSession(msgspec.Struct, frozen=True, kw_only=True):
 
 class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+    """Say how good an answer was, after it was given."""
+
+    exchange: str
+    """Its id or trace id, or a beginning of either; empty: the last."""
+    value: float
+    """0..1: how right it was."""
+    source: str = "user"
+    """Who says so: `user`, or a verifier's name."""
+
+
+class FeedbackTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """It is written down, and reaches whoever learns from it even if they are away now."""
+
+    exchange: str
+    question: str

@@ -34,6 +34,24 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """How many the store holds now."""
 
 
+class Revise(msgspec.Struct, frozen=True, kw_only=True):
+    """Tell what was learned of an exchange after it was offered. Idempotent by all of it."""
+
+    exchange: str
+    snarc: Snarc | None = None
+    """Its salience now; None where nobody scored it anew."""
+    score: float | None = None
+    """How right the answer was; None where that is not known any better."""
+    source: str = ""
+    """Who says so."""
+
+
+class Revised(msgspec.Struct, frozen=True, kw_only=True):
+    exchange: str
+    revised: bool
+    why: str = ""
+
+
 class StartDream(msgspec.Struct, frozen=True, kw_only=True):
     """Ask for a dream now."""
 

@@ -49,11 +49,16 @@ class Energy(msgspec.Struct, frozen=True, kw_only=True):
     income: float
     """Recharged since the account was opened."""
     spent: dict[str, float]
-    """Purpose (`exchange`, `dream`, `base`) → ATP since the account was opened."""
+    """Purpose (`exchange`, `dream`, `load`, `base`) → ATP since the account was opened."""
     opening: float = 100.0
     source: str = "cpu"
-    """What was measured: `nvml`, `ina`, or `cpu` (processor seconds)."""
+    """What was measured last: `nvml`, `ina`, `rapl`, or `cpu` (processor seconds)."""
     atp_per_cpu_s: float = 0.0
+    atp_per_joule: float = 0.0
+    reserved: float = 0.0
+    """Of what is left, the part that is held for what is under way."""
+    from_reserve: float = 0.0
+    """Of the income, the part that was spent beyond the overdraft."""
 
 
 class RequestState(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,12 +80,16 @@ class Settle(msgspec.Struct, frozen=True, kw_only=True):
     """What something cost. Idempotent by `ident`."""
 
     ident: str
-    """The exchange or dream it was spent on."""
+    """The exchange, dream or load it was spent on."""
     kind: str = "exchange"
-    """`exchange` or `dream`."""
+    """`exchange`, `dream` or `load`."""
     cpu_s: float = 0.0
     joules: float = 0.0
     salience: float = 0.0
+    source: str = ""
+    """What measured the joules; empty where nothing did."""
+    answered: bool = True
+    """False for an exchange that ended without an answer: it cost what it cost, and there is nothing to learn from."""
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,3 +99,74 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     remaining: float
     repeated: bool = False
     """It had been settled before; nothing was charged again."""
+
+
+class Reserve(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold energy for something before it is done. Idempotent by `ident`, under which it is settled afterwards."""
+
+    ident: str
+    kind: str = "exchange"
+    """`exchange`, `dream` or `load`."""
+    atp: float = 0.0
+    """What it is expected to cost."""
+    ttl_s: float = 120.0
+    """Seconds after which it is given back if nobody has settled it."""
+    least: bool = False
+    """Nothing cheaper would do: an exchange that says so is not refused."""
+
+
+class Reserved(msgspec.Struct, frozen=True, kw_only=True):
+    ident: str
+    granted: bool
+    atp: float
+    """Held for it."""
+    remaining: float
+    """ATP in the account that is not spent, held or not."""
+    available: float = 0.0
+    """ATP that would be granted to the like of it now."""
+    reason: str = ""
+    """Why it was refused, or what is to be said of it."""
+    repeated: bool = False
+    """It was held, or settled, before."""
+
+
+class BooksRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for the books. Refused for more than 31 days at once."""
+
+    since_ns: int = 0
+    """Wall time; 0: a day before `until_ns`."""
+    until_ns: int = 0
+    """Wall time; 0: now."""
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """What moved from one account to another within an hour."""
+
+    hour_ns: int
+    """Wall time at which the hour began."""
+    source: str
+    target: str
+    micro: int
+    count: int
+    """Postings."""
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    ident: str
+    kind: str
+    micro: int
+    expires_in_s: float
+
+
+class Books(msgspec.Struct, frozen=True, kw_only=True):
+    """The accounts in whole micro-ATP, as they are written down."""
+
+    balances: dict[str, int]
+    """Account → balance. They sum to zero."""
+    problem: str = ""
+    """Why the books do not balance; empty where they do."""
+    held: list[Held] = []
+    moved: list[Moved] = []
+    """In the time asked for, oldest first."""
+    kept_since_ns: int = 0
+    """Wall time of the oldest hour that is kept; what moved before is one total that belongs to no hour."""

@@ -37,6 +37,8 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
     """What to do with a conversation that is too long for the model or for the memory there is: `refuse`, with the
     limit; `shorten`: leave out its oldest exchanges and say how many messages that were; or `prune`, for the memory
     only: drop keys and values of tokens between the first few and the last, and say how many."""
+    judge_input: bool = False
+    """Also say how unlikely the words of the last message were to the model; costs the output layer for each of them."""
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +82,13 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     tokens_pruned: int = 0
     """Of those computed and reused, the ones whose keys and values were dropped before the answer ended. What is left,
     `pruned` by its exactness, is not kept; the conversation stays as it was kept before."""
+    input_nll: float | None = None
+    """Mean negative log-likelihood, in nats, of the last message's tokens that were computed for this answer; None where
+    that was not asked for, or none of them was computed after another."""
+    input_judged: int = 0
+    """How many tokens that is the mean of."""
+    reply_nll: float | None = None
+    """The same of the tokens of the answer, under the distribution of temperature 1; None where there are none."""
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
