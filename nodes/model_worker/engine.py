@@ -215,6 +215,10 @@ class Engine:
             missed=laid.missed,
         )
 
+    def matters(self, session: str, salience: float) -> bool:
+        """As `Sessions.matters`; nothing is loaded for it."""
+        return self._sessions.matters(session, salience)
+
     def _admit_all(self, model: LoadedModel, tokens: int, held: int) -> int:
         admission = Admission(self.level, model, self._sessions, tokens, held)
         if not admission.make_fit():

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nodes.model_worker.kv import prune
 from nodes.model_worker.kv.state import AttentionState
+from nodes.model_worker.likelihood import Judge
 from nodes.model_worker.sampling import Sampler
 from nodes.model_worker.text import TextStream
 
@@ -42,19 +43,22 @@ def prefill(
     chunk: int,
     interrupted: Interrupted,
     room: int | None = None,
+    judge: Judge | None = None,
 ) -> Tensor | None:
     """Forward `ids` (at least one) after what `state` holds. Logits [vocab] of the last one, None if interrupted.
 
     An interrupted prefill leaves the state with the chunks that were computed. `room`: tokens the state may hold; it is
-    pruned to that.
+    pruned to that. `judge` notes how unlikely those tokens were that it wants.
     """
+    judge = judge or Judge(range(0))
     logits = None
     held = state.position
     for start, end in chunks(held, held + len(ids), chunk):
         if interrupted():
             return None
         make_room(state, end - start, room)
-        logits = forward(model, state, ids[start - held : end - held])
+        with judge.watching(model, start, ids[start - held + 1 : end - held + 1]):
+            logits = forward(model, state, ids[start - held : end - held])
     return logits
 
 

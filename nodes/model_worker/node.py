@@ -16,6 +16,7 @@ from nodes.model_worker.learned import Learned
 from nodes.model_worker.residency import Residency, residency
 from nodes.model_worker.worker import Worker
 from protocol.errors import SageError
+from protocol.messages.context import ExchangeScored
 from protocol.messages.dream import AdapterCurrent
 from protocol.messages.metabolism import MetabolicState
 from protocol.messages.model import (
@@ -60,6 +61,8 @@ class ModelWorker(Node):
         self._vault = self._open_vault()
         self._worker = Worker(self._level, self.clock, self._vault, self._show_problem)
         self._degraded = False
+        self._valued = 0
+        """Times that a conversation held here was said to be worth something."""
 
     async def start(self) -> None:
         self.stats_record("model", self._model_stats)
@@ -146,6 +149,13 @@ class ModelWorker(Node):
             self.log.warning("learned.refused", digest=learned.digest if learned else "", error=str(error))
         self._show_problem()
 
+    @on(ExchangeScored)
+    async def scored(self, event: Event[ExchangeScored]) -> None:
+        """What a conversation is worth decides how long its attention state stays, when others need the room."""
+        scored = event.body
+        if scored.conversation is not None and self._worker.info.sessions:
+            self._valued += await self._worker.matters(scored.session, scored.conversation.salience)
+
     def _open_vault(self) -> Vault | None:
         if not self._level.disk or self._level.backend == "openai":
             return None
@@ -199,6 +209,7 @@ class ModelWorker(Node):
             "weight_bytes": info.weight_bytes,
             "state_bytes": info.state_bytes,
             "waiting": self._worker.waiting,
+            "valued": self._valued,
         }
 
 

@@ -111,6 +111,10 @@ class RemoteEngine:
         """Nothing is left to do in idle time."""
         return False
 
+    def matters(self, session: str, salience: float) -> bool:
+        """The server decides for itself what it keeps."""
+        return False
+
     def save_state(self) -> StateSaved:
         return StateSaved(sessions=0, problem="")
 
@@ -289,6 +293,7 @@ class Answer:
             seconds=seconds,
             cpu_s=cpu_s,
             exactness="",
+            reply_nll=-sum(self._logprobs) / len(self._logprobs) if self._logprobs else None,
         )
 
 

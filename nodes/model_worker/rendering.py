@@ -7,7 +7,7 @@ template rewrites contents or lets them change what stands around them, the sear
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from nodes.model_worker.kv.answers import Answers
@@ -43,6 +43,14 @@ class Rendered:
     ids: list[int]
     _char_ends: list[int]
     _content_ends: list[int]
+    _content_starts: list[int] = field(default_factory=list)
+
+    def last_content(self) -> range:
+        """The tokens of the last message's content; empty if unknown."""
+        if len(self._char_ends) != len(self.ids) or not self._content_starts:
+            return range(0)
+        start, end = self._content_starts[-1], self._content_ends[-1]
+        return range(bisect_right(self._char_ends, start), bisect_right(self._char_ends, end))
 
     def message_at(self, index: int) -> int | None:
         """The message that token `index` lies in, None if unknown.
@@ -72,7 +80,12 @@ def render(messages: Sequence[ChatMessage], tokens: Tokens, answers: Answers, he
             ends += [span.end] * len(answer)
             done = span.end
     rest = tokens.encode(text[done:])
-    return Rendered(ids + rest.ids, ends + [done + end for end in rest.ends], [span.end for span in spans])
+    return Rendered(
+        ids + rest.ids,
+        ends + [done + end for end in rest.ends],
+        [span.end for span in spans],
+        [span.start for span in spans],
+    )
 
 
 def locate(messages: Sequence[ChatMessage], text: str, tokens: Tokens) -> list[Span]:

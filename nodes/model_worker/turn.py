@@ -17,6 +17,7 @@ from nodes.model_worker.kv.prune import SINKS
 from nodes.model_worker.kv.sessions import Laid, Session, Sessions
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.levels import Level
+from nodes.model_worker.likelihood import Judge
 from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.rendering import Rendered
 from nodes.model_worker.sampling import Sampler, Sampling
@@ -58,6 +59,7 @@ class Turn:
     """Messages left out because all together were too long."""
     fits: int | None = None
     """Tokens that the state may hold, where it is to be pruned to that."""
+    judge: Judge = field(default_factory=lambda: Judge(range(0)))
 
     def answer(self, sessions: Sessions, session: Session, on_token: Callable[[Token], None]) -> Generated:
         """Answer from what is held of the request; the session then holds it, and the answer but its last token."""
@@ -71,6 +73,8 @@ class Turn:
             sessions.make_room(room)
         state.reserve(min(room, self.fits or room))
         text = TextStream(self.model.tokenizer.decode, self.request.stop)
+        if self.request.judge_input:
+            self.judge = Judge(prompt.last_content())
         self._generate(sessions, prompt.ids[laid.reused :], limit, sampler, text, on_token)
         _remember(session.answers, text.text, self.steps, self.model)
         return self._generated(state, prompt, laid, text.text)
@@ -170,7 +174,13 @@ class Turn:
         state, chunk = sessions.state, self.level.prefill_chunk
         with self.stages.measure("prefill"):
             logits = generation.prefill(
-                self.model.model, state, new, chunk=chunk, interrupted=self.interrupted, room=self.fits
+                self.model.model,
+                state,
+                new,
+                chunk=chunk,
+                interrupted=self.interrupted,
+                room=self.fits,
+                judge=self.judge,
             )
         if logits is not None:
             sessions.costs.computed(len(new), self.stages.seconds["prefill"])
@@ -212,6 +222,9 @@ class Turn:
             missed=laid.missed,
             messages_left_out=self.left_out,
             tokens_pruned=state.pruned,
+            input_nll=self.judge.mean,
+            input_judged=len(self.judge.nats),
+            reply_nll=-sum(step.logprob for step in self.steps) / generated if generated else None,
         )
 
     def _message_at(self, prompt: Rendered, index: int) -> int | None:

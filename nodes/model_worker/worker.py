@@ -120,6 +120,12 @@ class Worker:
         """As `Engine.resume_state`."""
         return await self._run(lambda engine: engine.resume_state(session))
 
+    async def matters(self, session: str, salience: float) -> bool:
+        """As `Engine.matters`; False where nothing is held yet."""
+        if self._engine is None:
+            return False
+        return await self._run(lambda engine: engine.matters(session, salience))
+
     async def _settle(self) -> None:
         """Use the time until the next request; it is noticed after each chunk."""
 

@@ -38,7 +38,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
     limit; `shorten`: leave out its oldest exchanges and say how many messages that were; or `prune`, for the memory
     only: drop keys and values of tokens between the first few and the last, and say how many."""
     judge_input: bool = False
-    """Also say how unlikely the words of the last message were to the model; costs the output layer for each of them."""
+    """Also say how unlikely the last message was to the model: costs the output layer for each of them."""
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,8 +83,8 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     """Of those computed and reused, the ones whose keys and values were dropped before the answer ended. What is left,
     `pruned` by its exactness, is not kept; the conversation stays as it was kept before."""
     input_nll: float | None = None
-    """Mean negative log-likelihood, in nats, of the last message's tokens that were computed for this answer; None where
-    that was not asked for, or none of them was computed after another."""
+    """Mean negative log-likelihood, in nats, of the last message's tokens that were computed for this answer; None
+    where that was not asked for, or none of them was computed after another."""
     input_judged: int = 0
     """How many tokens that is the mean of."""
     reply_nll: float | None = None

@@ -18,7 +18,7 @@ from nodes.model_worker.kv.exactness import Exactness
 from nodes.model_worker.kv.history import Divergence, match
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.kv.tree import Chunk, Found, Tree
-from nodes.model_worker.kv.worth import Costs, worth
+from nodes.model_worker.kv.worth import FAINTEST, Costs, worth
 
 MOST = 1000
 """Conversations remembered by name; past it the least recently used is forgotten, counted."""
@@ -88,6 +88,8 @@ class Session:
     """Of its line, for as long as it is used."""
     wanted: Exactness = Exactness.CONTINUOUS
     """What its last request asked for."""
+    salience: float | None = None
+    """How much it matters, where that was said."""
 
 
 @dataclass(frozen=True)
@@ -246,6 +248,15 @@ class Sessions:
             given += chunk.nbytes
             self._evict(chunk)
         return given
+
+    def matters(self, name: str, salience: float) -> bool:
+        """A conversation is worth so much (0..1) from now on, when others need its room. Whether it is held."""
+        session = self._kept.get(name)
+        if session is None:
+            return False
+        session.salience = max(FAINTEST, salience)
+        session.end.matters(session.salience)
+        return True
 
     def unsettled(self) -> str | None:
         """A conversation that is to be cold and has whole chunks that are not; the least recently used of them."""
@@ -466,6 +477,8 @@ class Sessions:
         session.ids = []
         if session.name and session.end is not self._tree.root:
             self._kept[session.name] = session
+            if session.salience is not None:
+                session.end.matters(session.salience)
             self._write_down(session)
             self._forget_oldest()
         self._evict_to_budget()

@@ -11,6 +11,7 @@ from typing import Any
 
 from nodes.model_worker.kv.exactness import Exactness
 from nodes.model_worker.kv.history import common_prefix
+from nodes.model_worker.kv.worth import UNSCORED
 
 
 class Chunk:
@@ -47,7 +48,7 @@ class Chunk:
         self.used = 0.0
         """When last, in seconds of the caller's clock."""
         self.hits = 0
-        self.salience = 1.0
+        self.salience = UNSCORED
 
     @property
     def nbytes(self) -> int:
@@ -64,6 +65,14 @@ class Chunk:
 
     def all_ids(self) -> list[int]:
         return [token for chunk in self.line() for token in chunk.ids]
+
+    def matters(self, salience: float) -> None:
+        """Its conversation is worth so much now. The worth of what others rest on as well rises, and does not fall."""
+        chunk, shared = self, self.ends > 1 or bool(self.children)
+        while chunk.parent is not None:
+            chunk.salience = max(salience, chunk.salience) if shared else salience
+            chunk = chunk.parent
+            shared = shared or chunk.ends > 0 or len(chunk.children) > 1
 
 
 @dataclass(frozen=True)

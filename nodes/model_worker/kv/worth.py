@@ -5,6 +5,12 @@ from dataclasses import dataclass
 HALF_LIFE_S = 600.0
 """A conversation that paused so long is half as likely to go on."""
 
+UNSCORED = 0.5
+"""Salience of what nobody has scored: as likely to matter as not."""
+
+FAINTEST = 0.05
+"""Salience below which two conversations matter equally little; it keeps age and use in the balance."""
+
 
 def worth(*, saved_s: float, age_s: float, hits: int, salience: float, nbytes: int) -> float:
     """Seconds of computing saved × chance of reuse × salience, per byte.
