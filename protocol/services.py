@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from protocol.errors import UnknownMessage
-from protocol.messages import audio, context, dialogue, dream, hub, metabolism, model, node, speech, trust
+from protocol.messages import audio, context, dialogue, dream, hub, metabolism, model, node, reality, speech, trust
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ for _service in (
     Service("node/describe", node.Describe, node.Description),
     Service("audio/hear", audio.Hear, audio.Heard, audio.Utterance),
     Service("context/classify", context.Classify, context.Classified),
+    Service("context/forget", context.ForgetContext, context.ContextForgotten),
     Service("context/score", context.ScoreExchange, context.ExchangeScored),
     Service("context/reward", context.Reward, context.ExchangeScored),
     Service("context/conversation", context.ScoreConversation, context.ConversationScored),
@@ -80,13 +81,20 @@ for _service in (
     Service("dialogue/trace", dialogue.TraceRequest, dialogue.TraceReply),
     Service("dialogue/forget", dialogue.ForgetSession, dialogue.Forgotten),
     Service("dialogue/feedback", dialogue.Feedback, dialogue.FeedbackTaken),
+    Service("reality/list", reality.ListAssumptions, reality.Assumptions),
+    Service("reality/explain", reality.ExplainAssumption, reality.AssumptionExplained),
+    Service("reality/forget", reality.ForgetAssumptions, reality.AssumptionsForgotten),
+    Service("reality/observe", reality.ObserveAssumption, reality.AssumptionObserved),
     Service("model/generate", model.Generate, model.Generated, model.Token),
     Service("model/load", model.Load, model.ModelInfo),
     Service("model/unload", model.Unload, model.ModelInfo),
     Service("model/info", model.InfoRequest, model.ModelInfo),
     Service("model/save_state", model.SaveState, model.StateSaved),
     Service("model/resume_state", model.ResumeState, model.StateResumed),
+    Service("model/forget_state", model.ForgetState, model.StateForgotten),
     Service("metabolic/request", metabolism.RequestState, metabolism.MetabolicState),
+    Service("metabolic/explain", metabolism.ExplainState, metabolism.StateExplained),
+    Service("metabolic/transitions", metabolism.ListTransitions, metabolism.Transitions),
     Service("metabolic/rouse", metabolism.Rouse, metabolism.MetabolicState),
     Service("metabolic/settle", metabolism.Settle, metabolism.Settled),
     Service("metabolic/reserve", metabolism.Reserve, metabolism.Reserved),

@@ -17,6 +17,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -131,6 +132,41 @@ def plain(value: Any) -> Any:
             return [plain(item) for item in value]
         case _:
             return value
+
+
+def duration(text: str, option: str) -> float:
+    """Seconds of an option such as `10m`; a usage error that says what was expected."""
+    from runtime.units import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: {error}", param_hint=option) from error
+
+
+def save_picture(draw: Callable[[], Any], file: Path) -> None:
+    """Write the matplotlib figure that `draw` makes as a PNG, for its owner alone.
+
+    Raises ConfigError where matplotlib is not installed, or the file cannot be written.
+    """
+    from io import BytesIO
+
+    from runtime.paths import write_atomically
+
+    try:
+        figure = draw()
+    except ImportError as error:
+        raise ConfigError(
+            "plots need matplotlib", place=str(file), remedy="pip install 'sage-runtime[plots]'"
+        ) from error
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png", dpi=110)
+    try:
+        write_atomically(file, drawn.getvalue())
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be written: {error.strerror}", place=str(file), remedy="make room or name another file"
+        ) from error
 
 
 def table(rows: Iterable[Sequence[object]], *, header: Sequence[str]) -> str:

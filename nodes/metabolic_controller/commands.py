@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ from runtime import console
 
 if TYPE_CHECKING:
     from protocol.messages.hub import NodeRecord
-    from protocol.messages.metabolism import Energy, MetabolicState
+    from protocol.messages.metabolism import Energy, MetabolicState, StateExplained
     from runtime.client import Client
 
 CONTROLLER = "metabolic_controller"
@@ -48,6 +49,58 @@ def watch(count: int | None, as_json: bool, timeout: float | None) -> None:
 
 
 @state.command()
+@click.option("--since", default="", metavar="DURATION", help="Only the last 30m, 8h, 2d, …")
+@click.option("--limit", "-n", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
+@click.option("--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Also draw them, as PNG.")
+@console.common(timeout=10)
+def history(since: str, limit: int, picture: Path | None, as_json: bool, timeout: float) -> None:
+    """Show the transitions that were made: when, why, and how long each state lasted.
+
+    \b
+    Examples:
+      sage state history --since 12h
+      sage state history -n 1000 --plot week.png
+    """
+    from nodes.metabolic_controller import history as told
+    from protocol.messages.metabolism import ListTransitions
+
+    now_ns = time.time_ns()
+    since_ns = now_ns - round(console.duration(since, "--since") * 1e9) if since else 0
+    said = console.run(_ask(ListTransitions(limit=limit, since_ns=since_ns), timeout), timeout).transitions
+    if picture is not None and said:
+        console.save_picture(lambda: told.picture(said, now_ns), picture)
+    if as_json:
+        for one in said:
+            console.show_json(one)
+        return
+    if not said:
+        click.echo("no transition in that time")
+        return
+    click.echo(console.table(told.rows(said, now_ns), header=("", "since", "state", "lasted", "ATP", "why")))
+    spent = ", ".join(f"{name} {share:.0%}" for name, share in told.shares(said, now_ns).items() if share)
+    click.echo(f"\nof this time: {spent}")
+
+
+@state.command()
+@console.common(timeout=10)
+def explain(as_json: bool, timeout: float) -> None:
+    """Show what the state rests on, and what would have to happen for each other state to follow."""
+    from protocol.messages.metabolism import ExplainState
+
+    found: StateExplained = console.run(_ask(ExplainState(), timeout), timeout)
+    if as_json:
+        console.show_json(found)
+        return
+    click.echo(_told(found.said))
+    click.echo("\nit senses: " + ", ".join(f"{name} {_value(value)}" for name, value in found.inputs.items() if name))
+    if found.dwell_left_s:
+        click.echo(f"only force ends it within the next {found.dwell_left_s:.0f} s")
+    click.echo("\nwhat would lead elsewhere:")
+    rows = [(str(way.state), " and ".join(way.needs) or "nothing more: it follows") for way in found.ways]
+    click.echo(console.table(rows, header=("", "needs")))
+
+
+@state.command()
 @click.argument("wish", metavar="STATE", type=click.Choice(STATES, case_sensitive=False))
 @click.option("--reason", default="", help="Why; it is logged.")
 @console.common(timeout=5)
@@ -68,6 +121,18 @@ def request(wish: str, reason: str, as_json: bool, timeout: float) -> None:
         click.echo(_told(said))
     if said.state != wish:
         raise SystemExit(console.FAILED)
+
+
+def _value(value: Any) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value) if value != "" else "-"
+
+
+async def _ask(request: Any, timeout: float) -> Any:
+    """The controller's reply."""
+    from runtime.client import Client
+
+    async with Client.connect(name="state", deadline=timeout) as client:
+        return await client.call(CONTROLLER, request, deadline=timeout)
 
 
 async def _look(timeout: float) -> tuple[MetabolicState, Energy | None, list[NodeRecord]]:

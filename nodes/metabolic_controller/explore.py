@@ -3,7 +3,10 @@
 One representative of each region of the inputs (`nodes.metabolic_controller.regions`) stands for all that lie in it, so
 the search is exact, not a sample.
 
-Two worlds are searched. In the *free* world every combination of inputs may follow any other: there it is asked
+By day and by night other thresholds hold, so each is searched for itself; a whole that lives may pass from one to the
+other at any moment.
+
+Two worlds are searched of each. In the *free* world every combination of inputs may follow any other: there it is asked
 whether crises get through, whether a sleeper is roused, and whether constant inputs come to rest. In the *living* world
 ATP moves only as the rates of the state and spending allow, quiet only grows until somebody stirs, and somebody who
 stirs is not quiet: there it is asked what can be reached, and from where it cannot.
@@ -17,9 +20,9 @@ from itertools import product
 import msgspec
 
 from nodes.metabolic_controller import energy
-from nodes.metabolic_controller.config import MetabolismConfig, misordered
+from nodes.metabolic_controller.config import LOUD, MetabolismConfig, misordered
 from nodes.metabolic_controller.machine import ASLEEP, Inputs, step
-from nodes.metabolic_controller.regions import grid, others
+from nodes.metabolic_controller.regions import grid, hours, others
 from protocol.messages.metabolism import Metabolic
 
 STATES = tuple(Metabolic)
@@ -50,6 +53,7 @@ class Exploration(msgspec.Struct, frozen=True, kw_only=True):
     configurations: int
     """(state, elapsed, ATP, quiet) of the living world that were reached."""
     transitions: frozenset[tuple[Metabolic, Metabolic]]
+    """(from, to), by day or by night."""
     longest: int
     """Most transitions that constant inputs cause."""
     violations: tuple[Violation, ...]
@@ -71,20 +75,28 @@ class Spot(msgspec.Struct, frozen=True):
 
 
 PLACES = tuple(Place(state, settled) for state in STATES for settled in (False, True))
+Transition = tuple[Metabolic, Metabolic]
 Decide = Callable[[Metabolic, Inputs, float, MetabolismConfig], Metabolic]
 
 
 def explore(config: MetabolismConfig, decide: Decide | None = None) -> Exploration:
     """Search the machine that `config` makes. `decide` replaces the machine's step, to try a defective one."""
-    search = _Search(config, decide or _shipped)
-    free = (search.deaf(), search.crisis_missed(), search.crisis_endless(), search.restless())
-    violations = [*free, *search.living(), exhausted(config, search.decide)]
+    decide = decide or _shipped
+    searches = [_Search(config, decide, hour) for hour in hours(config)]
+    violations: list[Violation | None] = []
+    for search in searches:
+        violations += [search.deaf(), search.crisis_missed(), search.crisis_endless(), search.restless()]
+    reached = _reached(searches)
+    for search, spots in zip(searches, reached, strict=True):
+        violations += search.living(spots)
+    violations.append(exhausted(config, decide))
+    inputs = sum(len(search.inputs) for search in searches)
     return Exploration(
-        inputs=len(search.inputs),
-        steps=len(search.inputs) * len(PLACES),
-        configurations=search.reached,
-        transitions=search.transitions,
-        longest=search.longest,
+        inputs=inputs,
+        steps=inputs * len(PLACES),
+        configurations=sum(len(spots) for spots in reached),
+        transitions=frozenset[Transition]().union(*(search.transitions for search in searches)),
+        longest=max(search.longest for search in searches),
         violations=tuple(violation for violation in violations if violation is not None),
     )
 
@@ -96,12 +108,12 @@ def faults(config: MetabolismConfig) -> list[str]:
 
 
 class _Search:
-    """The machine's whole table of decisions, and the questions asked of it."""
+    """The machine's whole table of decisions by day or by night, and the questions asked of it."""
 
-    def __init__(self, config: MetabolismConfig, decide: Decide) -> None:
+    def __init__(self, config: MetabolismConfig, decide: Decide, hour: float) -> None:
         self.config = config
         self.decide = decide
-        self.grid = grid(config)
+        self.grid = grid(config, hour)
         self.others = tuple(others(self.grid))
         self.inputs = tuple(
             msgspec.structs.replace(other, atp=atp, quiet_s=quiet)
@@ -112,7 +124,8 @@ class _Search:
             (place.state, after) for place, row in self.table.items() for after in set(row) if after is not place.state
         )
         self.longest = 0
-        self.reached = 0
+        self.start = Spot(Place(Metabolic.WAKE, False), self._full(), 0)
+        self.edges = self._edges(range(len(self.others)))
 
     def _decided(self, place: Place, inputs: Inputs) -> Metabolic:
         elapsed = self.config.dwell(place.state) if place.settled else 0.0
@@ -126,13 +139,12 @@ class _Search:
                 yield place, inputs, after
 
     def deaf(self) -> Violation | None:
-        loudest = self.grid.salience[-1]
         return _first(
             "deaf",
             (
                 f"{_told(place, inputs)} leads to {after}, though somebody is there"
                 for place, inputs, after in self.cases()
-                if after in ASLEEP and (inputs.stirring or (place.state in ASLEEP and inputs.salience >= loudest))
+                if after in ASLEEP and (inputs.stirring or (place.state in ASLEEP and inputs.salience >= LOUD))
             ),
         )
 
@@ -189,22 +201,28 @@ class _Search:
 
     # The living world
 
-    def living(self) -> Iterator[Violation]:
-        """What cannot be reached, with an operator and failures, and without either; and what cannot be left."""
-        start = Spot(Place(Metabolic.WAKE, False), self._full(), 0)
+    def living(self, spots: set[Spot]) -> Iterator[Violation]:
+        """What is never reached, with an operator and failures, and without either; and what of `spots` is a trap."""
         natural = [i for i, other in enumerate(self.others) if other.request is None and other.errors == 0]
-        everything = self._edges(range(len(self.others)))
         by_nature = self._edges(natural)
-        reached = _closure([start], everything)
-        self.reached = len(reached)
-        reached_by_nature = {spot.place.state for spot in _closure([start], by_nature)}
+        reached = {spot.place.state for spot in _closure([self.start], self.edges)}
+        reached_by_nature = {spot.place.state for spot in _closure([self.start], by_nature)}
         for state in STATES:
-            if state not in {spot.place.state for spot in reached}:
-                yield Violation("unreachable", f"{state} is never reached from a full {Metabolic.WAKE}")
+            if state not in reached:
+                yield Violation("unreachable", f"{state} is never reached from a full {Metabolic.WAKE}{self._when}")
             elif state in _AWAKE_AND_ASLEEP and state not in reached_by_nature:
-                yield Violation("unreachable", f"{state} is never reached without an operator or a crisis")
+                yield Violation("unreachable", f"{state} is never reached without an operator or a crisis{self._when}")
             elif state in _AWAKE_AND_ASLEEP:
-                yield from self._trapped(state, reached, by_nature)
+                yield from self._trapped(state, spots, by_nature)
+
+    def dusk(self, spot: Spot, other: _Search) -> Iterator[Spot]:
+        """Where the whole may stand in another search's world when day and night change."""
+        known = (*self.grid.quiet, float("inf"))
+        low, high = known[spot.quiet], known[spot.quiet + 1]
+        bounds = (*other.grid.quiet, float("inf"))
+        for quiet in other._quiets():
+            if bounds[quiet] < high and low < bounds[quiet + 1]:
+                yield Spot(spot.place, spot.atp, quiet)
 
     def _trapped(self, target: Metabolic, spots: set[Spot], edges: dict[Spot, set[Spot]]) -> Iterator[Violation]:
         """Spots from which `target` cannot be reached again."""
@@ -258,31 +276,52 @@ class _Search:
         settled = "settled" if spot.place.settled else "just begun"
         return (
             f"{spot.place.state} ({settled}) at {self.grid.atp[spot.atp]:g} ATP "
-            f"after {self.grid.quiet[spot.quiet]:g} s of quiet"
+            f"after {self.grid.quiet[spot.quiet]:g} s of quiet{self._when}"
         )
+
+    @property
+    def _when(self) -> str:
+        return " by night" if self.config.night.holds(self.grid.hour) else ""
+
+
+def _reached(searches: list[_Search]) -> list[set[Spot]]:
+    """Spots of each search that a life which begins in any of them may come to, through day and night."""
+    reached: list[set[Spot]] = [set() for _ in searches]
+    open_ = [(number, search.start) for number, search in enumerate(searches)]
+    while open_:
+        number, spot = open_.pop()
+        if spot in reached[number]:
+            continue
+        reached[number].add(spot)
+        open_ += [(number, after) for after in searches[number].edges[spot]]
+        for other, search in enumerate(searches):
+            if other != number:
+                open_ += [(other, after) for after in searches[number].dusk(spot, search)]
+    return reached
 
 
 def exhausted(config: MetabolismConfig, decide: Decide) -> Violation | None:
     """Left alone at the deepest overdraft, every state must lead back to a full account."""
-    empty = energy.Account(opening=-energy.micro(config.energy.overdraft))
+    empty = energy.holding(-config.energy.overdraft)
     return _first(
         "exhausted",
         (
-            f"left alone in {state} with {-config.energy.overdraft:g} ATP, the account is never full again"
+            f"left alone in {state} with {-config.energy.overdraft:g} ATP, {hour:g} o'clock, the account is never full"
             for state in STATES
-            if not _recovers(state, empty, config, decide)
+            for hour in hours(config)
+            if not _recovers(state, empty, hour, config, decide)
         ),
     )
 
 
-def _recovers(state: Metabolic, account: energy.Account, config: MetabolismConfig, decide: Decide) -> bool:
+def _recovers(state: Metabolic, account: energy.Account, hour: float, config: MetabolismConfig, decide: Decide) -> bool:
     now_s, since_s = 0.0, 0.0
     while now_s < PATIENCE_S:
         now_s += TICK_S
         account = energy.elapse(account, state, now_s, config.energy)
         if account.atp >= config.energy.capacity:
             return True
-        after = decide(state, Inputs(atp=account.atp, quiet_s=now_s), now_s - since_s, config)
+        after = decide(state, Inputs(atp=account.atp, quiet_s=now_s, hour=hour), now_s - since_s, config)
         if after is not state:
             state, since_s = after, now_s
     return False
@@ -317,7 +356,9 @@ def _told(place: Place, inputs: Inputs) -> str:
         f"quiet {inputs.quiet_s:g} s",
         f"{inputs.errors} errors",
         f"{inputs.lessons} lessons",
+        f"{inputs.hour:g} o'clock",
     ]
+    parts += [f"strain {inputs.strain.name.lower()}"] if inputs.strain else []
     parts += [f"{inputs.waiting} waiting"] if inputs.waiting else []
     parts += ["speech"] if inputs.speech else []
     parts += [f"asked for {inputs.request}"] if inputs.request else []

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import msgspec
 
+from nodes.metabolic_controller.body import Strain
 from nodes.metabolic_controller.config import MetabolismConfig
 from protocol.messages.metabolism import Metabolic
 from runtime.units import format_duration
@@ -38,6 +39,12 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator wishes."""
     lessons: int = 0
     """Exchanges since the last dream that ended."""
+    hour: float = 12.0
+    """Of the day, 0..24, where the people are."""
+    strain: Strain = Strain.NONE
+    """Of the machine itself: heat, charge, other programs."""
+    strained_by: str = ""
+    """In words. Nothing is decided by it."""
 
     @property
     def stirring(self) -> bool:
@@ -72,7 +79,7 @@ def arousal(inputs: Inputs, config: MetabolismConfig) -> str:
         return "somebody is speaking"
     if inputs.waiting >= 1:
         return "somebody waits for an answer"
-    if inputs.salience >= config.rest.rouse_salience:
+    if inputs.salience >= config.rouse_salience(inputs.hour):
         return f"something salient happened ({inputs.salience:.2f})"
     return ""
 
@@ -98,23 +105,22 @@ def _crisis(inputs: Inputs, elapsed_s: float, config: MetabolismConfig) -> Decis
 
 def _wake(inputs: Inputs, config: MetabolismConfig) -> Decision:
     focus, rest = config.focus, config.rest
-    if inputs.salience >= focus.enter_salience and inputs.quiet_s < focus.quiet and inputs.atp >= focus.enter_atp:
+    if inputs.salience >= focus.enter_salience and inputs.quiet_s < focus.quiet and _fit(inputs, focus.enter_atp):
         return Decision(Metabolic.FOCUS, f"it matters (salience {inputs.salience:.2f})")
     if arousal(inputs, config):
         return Decision(Metabolic.WAKE)
-    if inputs.quiet_s >= rest.after:
-        return Decision(Metabolic.REST, f"quiet for {format_duration(rest.after)}")
-    if inputs.quiet_s >= rest.tired_after and inputs.atp < rest.tired_atp:
-        return Decision(
-            Metabolic.REST, f"tired ({inputs.atp:.0f} ATP) and quiet for {format_duration(rest.tired_after)}"
-        )
+    after = config.rest_after(inputs.hour)
+    if inputs.quiet_s >= after:
+        return Decision(Metabolic.REST, f"quiet for {format_duration(after)}{_by_night(inputs, config)}")
+    if inputs.quiet_s >= rest.tired_after and (tired := _exhausted(inputs, rest.tired_atp, "tired")):
+        return Decision(Metabolic.REST, f"{tired} and quiet for {format_duration(rest.tired_after)}")
     return Decision(Metabolic.WAKE)
 
 
 def _focus(inputs: Inputs, config: MetabolismConfig) -> Decision:
     focus = config.focus
-    if inputs.atp < focus.leave_atp:
-        return Decision(Metabolic.WAKE, f"exhausted ({inputs.atp:.0f} ATP)")
+    if exhausted := _exhausted(inputs, focus.leave_atp):
+        return Decision(Metabolic.WAKE, exhausted)
     if inputs.quiet_s >= focus.quiet:
         return Decision(Metabolic.WAKE, f"quiet for {format_duration(focus.quiet)}")
     if inputs.salience < focus.leave_salience:
@@ -124,7 +130,8 @@ def _focus(inputs: Inputs, config: MetabolismConfig) -> Decision:
 
 def _rest(inputs: Inputs, config: MetabolismConfig) -> Decision:
     dream = config.dream
-    if inputs.quiet_s >= dream.after and inputs.atp >= dream.enter_atp and inputs.lessons >= dream.lessons:
+    after = config.dream_after(inputs.hour)
+    if inputs.quiet_s >= after and _fit(inputs, dream.enter_atp) and inputs.lessons >= dream.lessons:
         return Decision(Metabolic.DREAM, f"{inputs.lessons} exchanges to learn from, {inputs.atp:.0f} ATP")
     return Decision(Metabolic.REST)
 
@@ -132,9 +139,25 @@ def _rest(inputs: Inputs, config: MetabolismConfig) -> Decision:
 def _dream(inputs: Inputs, config: MetabolismConfig) -> Decision:
     if inputs.lessons < config.dream.lessons:
         return Decision(Metabolic.REST, "nothing left to learn")
-    if inputs.atp < config.dream.leave_atp:
-        return Decision(Metabolic.REST, f"exhausted ({inputs.atp:.0f} ATP)")
+    if exhausted := _exhausted(inputs, config.dream.leave_atp):
+        return Decision(Metabolic.REST, exhausted)
     return Decision(Metabolic.DREAM)
+
+
+def _fit(inputs: Inputs, atp: float) -> bool:
+    """Whether there is energy to begin something demanding, and the machine is up to it."""
+    return inputs.atp >= atp and inputs.strain < Strain.SOME
+
+
+def _exhausted(inputs: Inputs, atp: float, word: str = "exhausted") -> str:
+    """Why something demanding cannot go on; empty where it can."""
+    if inputs.atp < atp:
+        return f"{word} ({inputs.atp:.0f} ATP)"
+    return f"strained ({inputs.strained_by})" if inputs.strain >= Strain.MUCH else ""
+
+
+def _by_night(inputs: Inputs, config: MetabolismConfig) -> str:
+    return " by night" if config.night.holds(inputs.hour) else ""
 
 
 _NATURAL = {

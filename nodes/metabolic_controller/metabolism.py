@@ -5,14 +5,17 @@ What has to be kept is in `Standing`; whoever runs this writes it down before an
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
-from nodes.metabolic_controller import energy, senses
+from nodes.metabolic_controller import energy, reservations, senses
 from nodes.metabolic_controller.config import MetabolismConfig
 from nodes.metabolic_controller.energy import Account, Settlement
-from nodes.metabolic_controller.machine import ASLEEP, Decision, refusal, step
+from nodes.metabolic_controller.machine import ASLEEP, Decision, Inputs, refusal, step
+from nodes.metabolic_controller.reservations import Reserving
 from nodes.metabolic_controller.senses import Senses
-from protocol.messages.metabolism import Metabolic, MetabolicState, Settle
+from protocol.messages.metabolism import Metabolic, MetabolicState, Reserve, Settle
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,21 +32,36 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 class Metabolism:
     """Told what happens, it says how awake the whole is."""
 
-    def __init__(self, config: MetabolismConfig, standing: Standing, account: Account, sensed: Senses) -> None:
+    def __init__(
+        self,
+        config: MetabolismConfig,
+        standing: Standing,
+        account: Account,
+        sensed: Senses,
+        hour: Callable[[float], float] = lambda _now_s: senses.NOON,
+    ) -> None:
+        """`hour`: of the day, 0..24, at a clock time."""
         self.config = config
+        self._hour = hour
         self.standing = standing
         self.account = account
         self.sensed = sensed
+        self.lapsed = 0
+        """Reservations that nobody settled in time."""
 
     def advance(self, now_s: float) -> Standing | None:
         """Let time pass until `now_s`; the transition that follows, if one does."""
-        self.account = energy.elapse(self.account, self.standing.state, now_s, self.config.energy)
+        self._pass(now_s)
         self.sensed = senses.forget(self.sensed, now_s, self.config)
-        inputs = senses.read(self.sensed, self.account.atp, now_s, self.config)
+        inputs = self.inputs(now_s)
         decision = step(self.standing.state, inputs, now_s - self.standing.since_s, self.config)
         if decision.state is self.standing.state:
             return None
         return self._enter(decision, now_s)
+
+    def inputs(self, now_s: float) -> Inputs:
+        """What the machine decides by."""
+        return senses.read(self.sensed, self.account.atp, now_s, self.config, self._hour(now_s))
 
     def rouse(self, reason: str, salience: float, now_s: float) -> Standing | None:
         """Somebody needs the whole awake."""
@@ -54,7 +72,7 @@ class Metabolism:
 
     def request(self, wish: Metabolic, now_s: float) -> tuple[Standing | None, str]:
         """An operator wishes a state: the transition that follows, and why the wish is not followed, or not yet."""
-        inputs = senses.read(self.sensed, self.account.atp, now_s, self.config)
+        inputs = self.inputs(now_s)
         if refused := refusal(wish, self.standing.state, inputs, self.config):
             return None, f"{wish} was refused: {refused}"
         self.sensed = senses.wished(self.sensed, wish, now_s)
@@ -64,13 +82,20 @@ class Metabolism:
 
     def settle(self, claim: Settle, earlier: int | None, now_s: float) -> Settlement:
         """What the account would be after `claim`; it is taken over by `settled`, once it is written down."""
-        self.account = energy.elapse(self.account, self.standing.state, now_s, self.config.energy)
+        self._pass(now_s)
         return energy.settle(self.account, claim, earlier, self.config.energy)
 
-    def settled(self, settlement: Settlement, kind: str) -> None:
-        self.account = settlement.account
-        if kind == "exchange" and not settlement.repeated:
+    def settled(self, settlement: Settlement, kind: str, *, answered: bool = True) -> None:
+        if settlement.repeated:
+            return
+        self.account = settlement.account.written()
+        if kind == "exchange" and answered:
             self.sensed = senses.learned(self.sensed, self.sensed.lessons + 1)
+
+    def reserve(self, wish: Reserve, settled: int | None, now_s: float) -> Reserving:
+        """What the account would be with `wish` held; `settled` is what its ident was charged, None if it was not."""
+        self._pass(now_s)
+        return reservations.reserve(self.account, wish, settled, self.standing.state, self.config.energy, now_s)
 
     def renumber(self, heard: int, now_s: float) -> Standing:
         """The others have taken up transition `heard`, which this account does not know: go on from there."""
@@ -90,6 +115,12 @@ class Metabolism:
             budget=max(0.0, self.account.atp),
             policy=self.config.policy[standing.state],
         )
+
+    def _pass(self, now_s: float) -> None:
+        """Book the time until now, and give back what was held for too long."""
+        account = energy.elapse(self.account, self.standing.state, now_s, self.config.energy)
+        self.account, late = reservations.expire(account, now_s)
+        self.lapsed += len(late)
 
     def _enter(self, decision: Decision, now_s: float) -> Standing:
         self.account = energy.elapse(self.account, self.standing.state, now_s, self.config.energy)

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from nodes.metabolic_controller import energy, senses
+from nodes.metabolic_controller import body, bookkeeping, circadian, energy, explain, proof, senses
 from nodes.metabolic_controller.config import MetabolismConfig
-from nodes.metabolic_controller.explore import faults
 from nodes.metabolic_controller.metabolism import Metabolism, Standing
 from nodes.metabolic_controller.senses import Senses
 from nodes.metabolic_controller.store import Store, StoreError
-from protocol.errors import BadRequest, ConfigError
+from protocol.errors import ConfigError
 from protocol.messages.audio import SpeechActivity
 from protocol.messages.context import Classified
 from protocol.messages.dialogue import ExchangeCompleted, ExchangeStarted
 from protocol.messages.dream import DreamCompleted
 from protocol.messages.hub import ListNodes, Registry
-from protocol.messages.metabolism import Metabolic, MetabolicState, RequestState, Rouse, Settle, Settled
+from protocol.messages.metabolism import (
+    Books,
+    BooksRequest,
+    ExplainState,
+    ListTransitions,
+    Metabolic,
+    MetabolicState,
+    RequestState,
+    Reserve,
+    Reserved,
+    Rouse,
+    Settle,
+    Settled,
+    StateExplained,
+    Transitions,
+)
 from protocol.messages.node import NodeState
 from runtime import config, paths
 from runtime.node import Call, Event, Node, on, run, serve
 
 STORE_FILE = "metabolism.sqlite"
-KINDS = ("exchange", "dream")
+PROVEN_FILE = "metabolism.proven"
 SAY_ENERGY_S = 5.0
 KEEP_ACCOUNT_S = 30.0
 HUB_PATIENCE_S = 10.0
@@ -47,11 +61,12 @@ class MetabolicController(Node):
     async def start(self) -> None:
         path = Path(self.params.config) if self.params.config else paths.shipped("configs/metabolism.yaml")
         self._config = config.load(path, MetabolismConfig)
-        if wrong := await asyncio.to_thread(faults, self._config):
+        if wrong := await asyncio.to_thread(proof.faults, self._config, self.state_dir / PROVEN_FILE):
             raise ConfigError("; ".join(wrong), place=str(path), remedy="see the comments in configs/metabolism.yaml")
         self._store = Store(self.state_dir / STORE_FILE)
         self._metabolism = self._resumed()
-        self._settled = self._repeated = 0
+        self._settled = self._repeated = self._reserved = self._refused = 0
+        self._source = "cpu"
         self._degraded = False
         self._said_energy_s = self._kept_account_s = self._now()
         self.stats_record("metabolism", self._counters)
@@ -64,11 +79,12 @@ class MetabolicController(Node):
             self._publish_energy()
         self._started = True
         self.spawn(self._keep_ticking())
+        self.spawn(self._keep_looking())
 
     async def stop(self) -> None:
         if self._started:
             self._metabolism.advance(self._now())
-            self._store.keep(self._metabolism.account)
+            bookkeeping.keep(self._metabolism, self._store, self.clock.wall_ns())
             self._store.close()
 
     # What happens
@@ -109,6 +125,24 @@ class MetabolicController(Node):
         said = self._said()
         return msgspec.structs.replace(said, reason=refused) if refused else said
 
+    @serve(ExplainState)
+    async def explain(self, _request: ExplainState, _call: Call) -> StateExplained:
+        """What the state rests on, and what would end it."""
+        self._pass_time()
+        now, standing = self._now(), self._metabolism.standing
+        inputs = self._metabolism.inputs(now)
+        return StateExplained(
+            said=self._said(),
+            inputs=msgspec.to_builtins(inputs) | {"strain": inputs.strain.name.lower()},
+            dwell_left_s=max(0.0, self._config.dwell(standing.state) - (now - standing.since_s)),
+            ways=await asyncio.to_thread(explain.ways, standing.state, inputs, self._config),
+        )
+
+    @serve(ListTransitions)
+    async def transitions(self, request: ListTransitions, _call: Call) -> Transitions:
+        """The last transitions, as they were said."""
+        return Transitions(transitions=self._store.transitions(request.since_ns, request.limit))
+
     @serve(Rouse)
     async def rouse(self, request: Rouse, _call: Call) -> MetabolicState:
         """Wake the whole, at once."""
@@ -119,21 +153,28 @@ class MetabolicController(Node):
     @serve(Settle, queue=1024)
     async def settle(self, claim: Settle, _call: Call) -> Settled:
         """Book what something cost, once. Answered when it is on the disk."""
-        _refuse_senseless(claim)
-        settlement = self._metabolism.settle(claim, self._store.settled(claim.ident), self._now())
-        if not settlement.repeated:
-            self._store.settle(claim.ident, claim.kind, settlement.charged, settlement.account, self.clock.wall_ns())
-        self._metabolism.settled(settlement, claim.kind)
+        settled = bookkeeping.settle(self._metabolism, self._store, claim, self._now(), self.clock.wall_ns())
         self._settled += 1
-        self._repeated += settlement.repeated
+        self._repeated += settled.repeated
+        self._source = claim.source or "cpu"
         self._pass_time()
         self._publish_energy()
-        return Settled(
-            ident=claim.ident,
-            atp=settlement.charged / energy.MICRO,
-            remaining=self._metabolism.account.atp,
-            repeated=settlement.repeated,
-        )
+        return settled
+
+    @serve(Reserve, queue=1024)
+    async def reserve(self, wish: Reserve, _call: Call) -> Reserved:
+        """Hold energy for something, once. Answered when it is on the disk."""
+        reserved = bookkeeping.reserve(self._metabolism, self._store, wish, self._now(), self.clock.wall_ns())
+        self._reserved += 1
+        self._refused += not reserved.granted
+        self._pass_time()
+        self._publish_energy()
+        return reserved
+
+    @serve(BooksRequest)
+    async def books(self, asked: BooksRequest, _call: Call) -> Books:
+        """The accounts, and what moved between them hour by hour."""
+        return bookkeeping.books(self._metabolism, self._store, asked, self.clock.wall_ns())
 
     # What follows
 
@@ -150,10 +191,14 @@ class MetabolicController(Node):
         if made is None:
             return
         said = self._said()
-        self._write(lambda: self._store.entered(said, self._metabolism.account))
+        self._write(lambda: self._enter_in_books(said))
         self.log.info("state.changed", state=made.state, number=made.number, reason=made.reason, was=made.previous)
         self.publish(said)
         self._publish_energy()
+
+    def _enter_in_books(self, said: MetabolicState) -> None:
+        self._store.entered(said, self._metabolism.account)
+        self._metabolism.account = self._metabolism.account.written()
 
     async def _keep_ticking(self) -> None:
         while True:
@@ -163,8 +208,18 @@ class MetabolicController(Node):
             if now - self._said_energy_s >= SAY_ENERGY_S:
                 self._publish_energy()
             if now - self._kept_account_s >= KEEP_ACCOUNT_S:
-                self._write(lambda: self._store.keep(self._metabolism.account))
+                self._write(lambda: bookkeeping.keep(self._metabolism, self._store, self.clock.wall_ns()))
                 self._kept_account_s = now
+
+    async def _keep_looking(self) -> None:
+        """Feel the machine itself."""
+        before = None
+        while True:
+            used = await asyncio.to_thread(body.usage, self._now(), os.getppid())
+            felt = await asyncio.to_thread(body.look, before, used)
+            before = used
+            self._metabolism.sensed = senses.felt(self._metabolism.sensed, felt)
+            await asyncio.sleep(self._config.body.every)
 
     def _write(self, write: Callable[[], None]) -> None:
         """Write, or say that nothing can be written and go on: a whole without a controller would be worse off."""
@@ -181,7 +236,7 @@ class MetabolicController(Node):
 
     def _publish_energy(self) -> None:
         self._said_energy_s = self._now()
-        self.publish(energy.statement(self._metabolism.account, self._config.energy))
+        self.publish(energy.statement(self._metabolism.account, self._config.energy, self._source))
 
     async def _taken_up(self) -> int:
         """The highest transition any node has taken up. Beyond our own, our memory was lost: numbers never fall."""
@@ -191,25 +246,31 @@ class MetabolicController(Node):
     def _resumed(self) -> Metabolism:
         """As it was when the controller ended; awake and rested on the first start."""
         now = self._now()
-        account = self._store.account() or energy.open_account(self._config.energy, now)
+        opened = self._store.account(self.clock.wall_ns()) or energy.open_account(self._config.energy, now)
+        account = energy.resume(opened, now, self._config.energy)
         sensed = Senses(stirred_s=now, lessons=self._store.lessons())
         said = self._store.last()
         if said is None:
             first = Standing(state=Metabolic.WAKE, number=1, reason="first start", since_s=now)
-            made = Metabolism(self._config, first, energy.resume(account, now), sensed)
+            made = Metabolism(self._config, first, account, sensed, self._hour)
             self._store.entered(made.said(now, self.clock.wall_ns()), made.account)
+            made.account = made.account.written()
             return made
         age_s = max(0.0, (self.clock.wall_ns() - said.since_ns) / 1e9)
         standing = Standing(
             state=said.state, number=said.number, reason=said.reason, since_s=now - age_s, previous=said.previous
         )
-        return Metabolism(self._config, standing, energy.resume(account, now), sensed)
+        return Metabolism(self._config, standing, account, sensed, self._hour)
 
     def _said(self) -> MetabolicState:
         return self._metabolism.said(self._now(), self.clock.wall_ns())
 
     def _now(self) -> float:
         return self.clock.mono_ns() / 1e9
+
+    def _hour(self, now_s: float) -> float:
+        ago_ns = self.clock.mono_ns() - round(now_s * 1e9)
+        return circadian.hour((self.clock.wall_ns() - ago_ns) / 1e9, self._config.night.zone)
 
     def _counters(self) -> dict[str, float]:
         sensed = self._metabolism.sensed
@@ -220,18 +281,11 @@ class MetabolicController(Node):
             "lessons": sensed.lessons,
             "settled": self._settled,
             "repeated": self._repeated,
+            "reserved": self._reserved,
+            "refused": self._refused,
+            "held": len(self._metabolism.account.held),
+            "lapsed": self._metabolism.lapsed,
         }
-
-
-def _refuse_senseless(claim: Settle) -> None:
-    if claim.kind not in KINDS:
-        raise BadRequest(f"{claim.kind!r} is not one of {', '.join(KINDS)}", place="metabolic/settle: kind")
-    if not claim.ident:
-        raise BadRequest("every spend names what it was spent on", place="metabolic/settle: ident")
-    for field in ("cpu_s", "joules"):
-        amount = getattr(claim, field)
-        if not (math.isfinite(amount) and amount >= 0):
-            raise BadRequest(f"{amount} is no amount", place=f"metabolic/settle: {field}")
 
 
 if __name__ == "__main__":

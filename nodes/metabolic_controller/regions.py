@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import msgspec
 
-from nodes.metabolic_controller.config import MetabolismConfig
+from nodes.metabolic_controller.body import Strain
+from nodes.metabolic_controller.config import LOUD, MetabolismConfig
 from nodes.metabolic_controller.machine import Inputs
 from protocol.messages.metabolism import Metabolic
 
@@ -20,8 +21,9 @@ Number = TypeVar("Number", int, float)
 
 
 class Grid(msgspec.Struct, frozen=True, kw_only=True):
-    """One value for each region of each input."""
+    """One value for each region of each input, at one hour."""
 
+    hour: float
     atp: tuple[float, ...]
     salience: tuple[float, ...]
     quiet: tuple[float, ...]
@@ -29,18 +31,27 @@ class Grid(msgspec.Struct, frozen=True, kw_only=True):
     lessons: tuple[int, ...]
     stirring: tuple[tuple[int, bool], ...] = ((0, False), (1, False), (0, True))
     """(waiting, speech)"""
+    strain: tuple[Strain, ...] = tuple(Strain)
     request: tuple[Metabolic | None, ...] = (None, *Metabolic)
 
 
-def grid(config: MetabolismConfig) -> Grid:
-    """The thresholds of `config`, and for each input a value below the first of them."""
+def hours(config: MetabolismConfig) -> tuple[float, ...]:
+    """An hour of the day, and one of the night, of those that there are."""
+    night = config.night
+    by_kind = {night.holds(hour): hour for hour in (0.0, night.begins % 24, night.ends % 24)}
+    return tuple(by_kind[kind] for kind in (False, True) if kind in by_kind)
+
+
+def grid(config: MetabolismConfig, hour: float) -> Grid:
+    """The thresholds of `config` at that hour, and for each input a value below the first of them."""
     focus, rest, dream, crisis = config.focus, config.rest, config.dream, config.crisis
     return Grid(
+        hour=next(known for known in hours(config) if config.night.holds(known) == config.night.holds(hour)),
         atp=_values(
             -config.energy.overdraft, focus.enter_atp, focus.leave_atp, rest.tired_atp, dream.enter_atp, dream.leave_atp
         ),
-        salience=_values(0.0, focus.enter_salience, focus.leave_salience, rest.rouse_salience),
-        quiet=_values(0.0, focus.quiet, rest.after, rest.tired_after, dream.after),
+        salience=_values(0.0, focus.enter_salience, focus.leave_salience, config.rouse_salience(hour), LOUD),
+        quiet=_values(0.0, focus.quiet, config.rest_after(hour), rest.tired_after, config.dream_after(hour)),
         errors=_values(0, crisis.enter_errors, crisis.leave_errors),
         lessons=_values(0, dream.lessons),
     )
@@ -48,8 +59,10 @@ def grid(config: MetabolismConfig) -> Grid:
 
 def representative(inputs: Inputs, config: MetabolismConfig) -> Inputs:
     """The member of the grid that stands for `inputs`."""
-    known = grid(config)
+    known = grid(config, inputs.hour)
     return Inputs(
+        hour=known.hour,
+        strain=inputs.strain,
         atp=_floor(inputs.atp, known.atp),
         salience=_floor(inputs.salience, known.salience),
         quiet_s=_floor(inputs.quiet_s, known.quiet),
@@ -63,11 +76,19 @@ def representative(inputs: Inputs, config: MetabolismConfig) -> Inputs:
 
 def others(known: Grid) -> Iterator[Inputs]:
     """Every combination of what is not ATP or quiet."""
-    for salience, errors, lessons, (waiting, speech), request in product(
-        known.salience, known.errors, known.lessons, known.stirring, known.request
+    for salience, errors, lessons, (waiting, speech), request, strained in product(
+        known.salience, known.errors, known.lessons, known.stirring, known.request, known.strain
     ):
         yield Inputs(
-            atp=0.0, salience=salience, errors=errors, lessons=lessons, waiting=waiting, speech=speech, request=request
+            atp=0.0,
+            salience=salience,
+            errors=errors,
+            lessons=lessons,
+            waiting=waiting,
+            speech=speech,
+            request=request,
+            hour=known.hour,
+            strain=strained,
         )
 
 

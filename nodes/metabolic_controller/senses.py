@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from nodes.metabolic_controller.body import Body, strain
 from nodes.metabolic_controller.config import MetabolismConfig, SensesConfig
 from nodes.metabolic_controller.machine import ASLEEP, Inputs
 from protocol.messages.metabolism import Metabolic
@@ -14,6 +15,7 @@ from protocol.messages.metabolism import Metabolic
 ERRORS_KEPT = 256
 """More failures than any threshold asks for."""
 ENDED_KEPT = 256
+NOON = 12.0
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -37,6 +39,8 @@ class Senses(msgspec.Struct, frozen=True, kw_only=True):
     """When exchanges failed, oldest first."""
     wish: Wish | None = None
     lessons: int = 0
+    body: Body = Body()
+    """As it was when it was last looked at."""
 
 
 def speech(senses: Senses, speaking: bool, now_s: float) -> Senses:
@@ -69,6 +73,10 @@ def learned(senses: Senses, lessons: int) -> Senses:
     return msgspec.structs.replace(senses, lessons=lessons)
 
 
+def felt(senses: Senses, body: Body) -> Senses:
+    return msgspec.structs.replace(senses, body=body)
+
+
 def faded(senses: Senses, now_s: float, config: SensesConfig) -> float:
     """The salience that is left of what was sensed."""
     age = max(0.0, now_s - senses.salience_s)
@@ -95,8 +103,9 @@ def release(senses: Senses, state: Metabolic) -> Senses:
     return msgspec.structs.replace(senses, wish=None)
 
 
-def read(senses: Senses, atp: float, now_s: float, config: MetabolismConfig) -> Inputs:
+def read(senses: Senses, atp: float, now_s: float, config: MetabolismConfig, hour: float = NOON) -> Inputs:
     """What the machine senses now. Call `forget` first."""
+    strained, strained_by = strain(senses.body, config.body)
     busy = bool(senses.waiting) or senses.speaking_s is not None
     return Inputs(
         atp=atp,
@@ -107,4 +116,7 @@ def read(senses: Senses, atp: float, now_s: float, config: MetabolismConfig) -> 
         speech=senses.speaking_s is not None,
         request=senses.wish.state if senses.wish else None,
         lessons=senses.lessons,
+        hour=hour,
+        strain=strained,
+        strained_by=strained_by,
     )

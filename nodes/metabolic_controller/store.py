@@ -14,29 +14,33 @@ from typing import Any
 
 import msgspec
 
-from nodes.metabolic_controller.energy import Account
+from nodes.metabolic_controller import books
+from nodes.metabolic_controller.accounts import Account
 from protocol.errors import SageError
-from protocol.messages.metabolism import MetabolicState
+from protocol.messages.metabolism import MetabolicState, Moved
 
-SCHEMA = 1
+SCHEMA = 2
 TRANSITIONS_KEPT = 10_000
 SETTLED_KEPT_NS = 90 * 86_400 * 10**9
 """Nobody settles the same exchange again after ninety days."""
 
-_TABLES = """
-BEGIN;
-CREATE TABLE transitions (number INTEGER PRIMARY KEY, wall_ns INTEGER NOT NULL, said BLOB NOT NULL) STRICT;
-CREATE TABLE account (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), balances BLOB NOT NULL) STRICT;
-CREATE TABLE settled (
-    ident   TEXT PRIMARY KEY,
-    kind    TEXT NOT NULL,
-    micro   INTEGER NOT NULL,
-    wall_ns INTEGER NOT NULL
-) STRICT;
-CREATE TABLE dreamt (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), wall_ns INTEGER NOT NULL) STRICT;
-PRAGMA user_version = 1;
-COMMIT;
-"""
+_FIRST = (
+    "CREATE TABLE transitions (number INTEGER PRIMARY KEY, wall_ns INTEGER NOT NULL, said BLOB NOT NULL) STRICT",
+    """CREATE TABLE settled (
+        ident   TEXT PRIMARY KEY,
+        kind    TEXT NOT NULL,
+        micro   INTEGER NOT NULL,
+        wall_ns INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE TABLE dreamt (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), wall_ns INTEGER NOT NULL) STRICT",
+)
+"""Of the first version, which kept the account as one value in a table of its own."""
+
+_SECOND = (
+    "ALTER TABLE settled ADD COLUMN answered INTEGER NOT NULL DEFAULT 1",
+    "CREATE INDEX settled_when ON settled (wall_ns)",
+    *books.TABLES,
+)
 
 
 class StoreError(SageError):
@@ -65,14 +69,48 @@ class Store:
         row = self._one("SELECT said FROM transitions ORDER BY number DESC LIMIT 1")
         return msgspec.msgpack.decode(row[0], type=MetabolicState) if row else None
 
-    def account(self) -> Account | None:
-        row = self._one("SELECT balances FROM account")
-        return msgspec.msgpack.decode(row[0], type=Account) if row else None
+    def transitions(self, since_ns: int, limit: int) -> list[MetabolicState]:
+        """The last `limit` transitions after a wall time, oldest first."""
+        with self._named("cannot be read"):
+            rows = self._base.execute(
+                "SELECT said FROM transitions WHERE wall_ns > ? ORDER BY number DESC LIMIT ?", (since_ns, limit)
+            ).fetchall()
+        return [msgspec.msgpack.decode(said, type=MetabolicState) for (said,) in reversed(rows)]
+
+    def account(self, wall_ns: int) -> Account | None:
+        """The account as it was last written; its clock, and those of what is held, begin at 0. None before that."""
+        with self._named("cannot be read"):
+            try:
+                return books.read(self._base, wall_ns)
+            except ValueError as error:
+                raise StoreError(
+                    f"the books do not balance: {error}",
+                    place=str(self.path),
+                    remedy="something else wrote to this file; move it away to begin anew",
+                ) from error
+
+    def audit(self) -> str:
+        """What is wrong with the books, every posting counted; empty where they balance."""
+        with self._named("cannot be read"):
+            try:
+                return books.audit(self._base)
+            except ValueError as error:
+                return str(error)
+
+    def moved(self, since_ns: int, until_ns: int) -> list[Moved]:
+        """What moved between accounts in these hours, oldest first."""
+        with self._named("cannot be read"):
+            return books.history(self._base, since_ns, until_ns)
+
+    def moved_since_ns(self) -> int:
+        """Wall time of the oldest hour that `moved` knows; 0 where there is none."""
+        with self._named("cannot be read"):
+            return books.kept_since_ns(self._base)
 
     def lessons(self) -> int:
         """Exchanges settled since the last dream that ended."""
         row = self._one(
-            "SELECT COUNT(*) FROM settled WHERE kind = 'exchange'"
+            "SELECT COUNT(*) FROM settled WHERE kind = 'exchange' AND answered"
             " AND wall_ns > COALESCE((SELECT wall_ns FROM dreamt), 0)"
         )
         return int(row[0]) if row else 0
@@ -89,26 +127,26 @@ class Store:
                 "INSERT INTO transitions VALUES (?, ?, ?)", (said.number, said.since_ns, msgspec.msgpack.encode(said))
             )
             self._base.execute("DELETE FROM transitions WHERE number <= ?", (said.number - TRANSITIONS_KEPT,))
-            self._keep(account)
+            books.keep(self._base, account, said.since_ns)
 
-    def settle(self, ident: str, kind: str, micro: int, account: Account, wall_ns: int) -> None:
+    def settle(
+        self, ident: str, kind: str, micro: int, account: Account, wall_ns: int, *, answered: bool = True
+    ) -> None:
         """What something cost, with the account that has paid it: both or neither."""
         with self._writing():
-            self._base.execute("INSERT INTO settled VALUES (?, ?, ?, ?)", (ident, kind, micro, wall_ns))
-            self._keep(account)
+            self._base.execute("INSERT INTO settled VALUES (?, ?, ?, ?, ?)", (ident, kind, micro, wall_ns, answered))
+            self._base.execute("DELETE FROM settled WHERE wall_ns < ?", (wall_ns - SETTLED_KEPT_NS,))
+            books.keep(self._base, account, wall_ns)
 
-    def keep(self, account: Account) -> None:
+    def keep(self, account: Account, wall_ns: int) -> None:
+        """What moved, and what is held."""
         with self._writing():
-            self._keep(account)
+            books.keep(self._base, account, wall_ns)
 
     def dreamt(self, wall_ns: int) -> None:
         """A dream ended: what was settled until now has been learned from."""
         with self._writing():
             self._base.execute("INSERT OR REPLACE INTO dreamt VALUES (1, ?)", (wall_ns,))
-            self._base.execute("DELETE FROM settled WHERE wall_ns < ?", (wall_ns - SETTLED_KEPT_NS,))
-
-    def _keep(self, account: Account) -> None:
-        self._base.execute("INSERT OR REPLACE INTO account VALUES (1, ?)", (msgspec.msgpack.encode(account),))
 
     def _one(self, query: str, values: tuple[str, ...] = ()) -> tuple[Any, ...] | None:
         with self._named("cannot be read"):
@@ -125,8 +163,20 @@ class Store:
                 place=str(self.path),
                 remedy="upgrade this program",
             )
-        if version == 0:
-            self._base.executescript(_TABLES)
+        if version < SCHEMA:
+            self._migrate()
+
+    def _migrate(self) -> None:
+        """Make the tables, or bring those of an older version up to date: all of it or nothing."""
+        with self._writing():
+            (version,) = self._base.execute("PRAGMA user_version").fetchone()
+            for statement in (*(_FIRST if version == 0 else ()), *_SECOND):
+                self._base.execute(statement)
+            if version == 1:
+                for (written,) in self._base.execute("SELECT balances FROM account").fetchall():
+                    books.take_over(self._base, written)
+                self._base.execute("DROP TABLE account")
+            self._base.execute(f"PRAGMA user_version = {SCHEMA}")
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

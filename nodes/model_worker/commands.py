@@ -371,14 +371,7 @@ def _outside(at: int, total: int) -> NoReturn:
 def _draw(explored: Explorer, pruned: Pruned, picture: Path) -> None:
     from nodes.model_worker.explore import plot
 
-    try:
-        figure = plot(explored, pruned)
-    except ImportError as error:
-        raise ConfigError(
-            "plots need matplotlib", place="--plot", remedy="pip install 'sage-runtime[plots]'"
-        ) from error
-    with _written_beside(picture) as out:
-        figure.savefig(out, format="png", dpi=110)
+    console.save_picture(lambda: plot(explored, pruned), picture)
 
 
 def _one(found: list[Kept], level: str | None, known: Levels) -> Kept:

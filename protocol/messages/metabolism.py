@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -67,6 +68,39 @@ class RequestState(msgspec.Struct, frozen=True, kw_only=True):
     state: Metabolic
     who: str = "operator"
     reason: str = ""
+
+
+class ExplainState(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask what the state rests on, and what would end it."""
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """The fewest changes after which a state follows."""
+
+    state: Metabolic
+    needs: list[str]
+
+
+class StateExplained(msgspec.Struct, frozen=True, kw_only=True):
+    said: MetabolicState
+    inputs: dict[str, Any]
+    """What the machine decides by, by name."""
+    dwell_left_s: float
+    """For so long nothing but force ends the state."""
+    ways: list[Way]
+
+
+class ListTransitions(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for the last transitions."""
+
+    limit: int = 100
+    since_ns: int = 0
+    """Wall time; only those after it."""
+
+
+class Transitions(msgspec.Struct, frozen=True, kw_only=True):
+    transitions: list[MetabolicState]
+    """Oldest first."""
 
 
 class Rouse(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
-from runtime import console, plugins
-from runtime.launch.findings import CHECKS, Check, Finding
+from runtime import config, console, plugins
+from runtime.launch.findings import CHECKS, CONFIGS, Check, ConfigKind, Finding
 from runtime.launch.plan import Plan
 
 
@@ -27,25 +28,47 @@ def settings_of(given: tuple[str, ...]) -> dict[str, str]:
 @click.option("--host", default="", help="Check as this host of the file; without it, as each.")
 @console.common(timeout=None)
 def check(file: str, settings: tuple[str, ...], host: str, as_json: bool, timeout: float | None) -> None:
-    """Check a launch file and all it includes, and whether what it names can run here.
+    """Check a launch file and all it includes, and whether what it names can run here; or a configuration file.
 
-    FILE is a path or the name of a shipped file (local, jetson, legion, pair); local if left out.
+    FILE is a path or the name of a shipped launch file (local, jetson, legion, pair); local if left out. The machine
+    that a configuration of the metabolism makes is searched through: no trap, no deaf state, nothing that flaps.
     Exit codes: 0 nothing is wrong, 1 an error was found, 2 the file itself cannot be understood.
 
     \b
     Examples:
       sage check launch/pair.yaml
+      sage check configs/metabolism.yaml
       sage check --set voice=false --json
     """
     from runtime.launch.load import hosts, load_plan
 
+    if (known := _config_kind(file)) is not None:
+        findings = list(known.examine(config.load(file, known.type)))
+        _show_findings(findings, as_json=as_json)
+        sys.exit(console.FAILED if _is_wrong(findings) else 0)
     wrong = False
     for where in [host] if host else hosts(file) or [""]:
         plan = load_plan(file, settings_of(settings), where)
         findings = list(_examine(plan))
-        wrong = wrong or any(finding.level == "error" for finding in findings)
+        wrong = wrong or _is_wrong(findings)
         _show(plan, findings, as_json=as_json)
     sys.exit(console.FAILED if wrong else 0)
+
+
+def _config_kind(file: str) -> ConfigKind | None:
+    """The kind of configuration that the file at this path is, by its topmost keys; None for any other file."""
+    if not Path(file).is_file():
+        return None
+    tree = config.read_tree(file).value
+    keys = set(tree) if isinstance(tree, dict) else set[str]()
+    kinds: list[ConfigKind] = list(plugins.load_all(CONFIGS).values())
+    fitting = {len(keys & set(kind.type.__struct_fields__)): kind for kind in kinds}
+    best = max(fitting, default=0)
+    return fitting[best] if best > len(keys) / 2 else None
+
+
+def _is_wrong(findings: list[Finding]) -> bool:
+    return any(finding.level == "error" for finding in findings)
 
 
 def _examine(plan: Plan) -> Iterator[Finding]:
@@ -58,12 +81,18 @@ def _examine(plan: Plan) -> Iterator[Finding]:
 
 def _show(plan: Plan, findings: list[Finding], *, as_json: bool) -> None:
     if as_json:
-        for finding in findings:
-            console.show_json(finding)
+        _show_findings(findings, as_json=True)
         console.show_json({"file": plan.file, "host": plan.host, "nodes": [process.name for process in plan.processes]})
         return
     where = f"{plan.file} as {plan.host}" if plan.host else plan.file
     click.echo(f"{where}: {len(plan.processes)} processes: {', '.join(process.name for process in plan.processes)}")
+    _show_findings(findings, as_json=False)
+
+
+def _show_findings(findings: list[Finding], *, as_json: bool) -> None:
     for finding in findings:
+        if as_json:
+            console.show_json(finding)
+            continue
         level = click.style(finding.level, fg={"error": "red", "warning": "yellow", "note": "cyan"}[finding.level])
         click.echo(f"  {level} {finding.place + ': ' if finding.place else ''}{finding.message}")

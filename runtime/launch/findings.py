@@ -1,16 +1,18 @@
 """What `sage check` finds.
 
-A package adds a check of its own: a function from a Plan to findings, registered under the entry points `sage.checks`.
+A package adds a check of its own: a function from a Plan to findings, registered under the entry points `sage.checks`;
+and a kind of configuration that `sage check FILE` knows, a `ConfigKind`, under `sage.configs`.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from runtime.launch.plan import Plan
 
 CHECKS = "sage.checks"
+CONFIGS = "sage.configs"
 
 
 class Finding(Struct, frozen=True):
@@ -19,6 +21,15 @@ class Finding(Struct, frozen=True):
     level: Literal["error", "warning", "note"]
     message: str
     place: str = ""
+
+
+class ConfigKind(Struct, frozen=True):
+    """A kind of configuration file beside the launch files."""
+
+    type: type[Any]
+    """What the file is converted to. Its fields also tell what kind a file is."""
+    examine: Callable[[Any], Iterable[Finding]]
+    """What there is to know of the value."""
 
 
 Check = Callable[[Plan], Iterable[Finding]]

@@ -128,7 +128,7 @@ def logs(
     from runtime.paths import state_dir
     from runtime.supervisor import logview
 
-    beginning = None if not since else time.time() - _duration(since)
+    beginning = None if not since else time.time() - console.duration(since, "--since")
     accept = logview.wanted(since=beginning, pattern=_pattern(grep))
     known = logview.nodes_with_logs(state_dir())
     follower = logview.Follower(state_dir(), list(nodes) or None, accept)
@@ -235,15 +235,6 @@ def _shower(width: int, *, as_json: bool) -> Any:
 
 def _waiting(waits_for: list[str]) -> str:
     return f"waits for {', '.join(waits_for)}" if waits_for else ""
-
-
-def _duration(text: str) -> float:
-    from runtime.units import parse_duration
-
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r}: {error}", param_hint="--since") from error
 
 
 def _pattern(text: str) -> re.Pattern[str] | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 from click.testing import CliRunner, Result
 
@@ -15,7 +16,7 @@ async def sage(system, *words: str) -> Result:
     return await asyncio.to_thread(runner.invoke, state, [*words, "--timeout", "30"])
 
 
-async def test_an_operator_sees_asks_and_is_told():
+async def test_an_operator_sees_asks_and_is_told(tmp_path: Path):
     async with fabric() as system:
         assert "nobody has said how awake the whole is" in (await sage(system, "show")).output
         await system.node(MODULE, NAME)
@@ -32,4 +33,17 @@ async def test_an_operator_sees_asks_and_is_told():
         watched = await sage(system, "watch", "--count", "1", "--json")
         assert json.loads(watched.stdout)["number"] == 2
         assert (await sage(system, "request", "sleepy")).exit_code == 2
+        told = (await sage(system, "history", "--since", "1h", "--plot", str(tmp_path / "day.png"))).output
+        assert "first start" in told
+        assert "an operator asked for it" in told
+        assert (tmp_path / "day.png").read_bytes().startswith(b"\x89PNG")
+        (last,) = (await sage(system, "history", "-n", "1", "--json")).stdout.splitlines()
+        assert json.loads(last)["number"] == 2
+        assert "no transition in that time" in (await sage(system, "history", "--since", "0s")).output
+        assert (await sage(system, "history", "--since", "soon")).exit_code == 2
+        explained = (await sage(system, "explain")).output
+        assert "it senses: atp 100, salience 0" in explained
+        assert "somebody speaks" in explained or "salience of 0." in explained
+        ways = json.loads((await sage(system, "explain", "--json")).stdout)["ways"]
+        assert {way["state"] for way in ways} >= {"WAKE", "CRISIS"}
     assert (await sage(system, "show")).exit_code in {2, 3}

@@ -3,11 +3,13 @@
 import random
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodes.metabolic_controller import energy, senses
-from nodes.metabolic_controller.config import MetabolismConfig, Rate, misordered
+from nodes.metabolic_controller.body import Strain
+from nodes.metabolic_controller.config import LOUD, MetabolismConfig, Rate, misordered
 from nodes.metabolic_controller.explore import explore
 from nodes.metabolic_controller.machine import ASLEEP, Inputs, step
 from nodes.metabolic_controller.regions import representative
@@ -27,6 +29,8 @@ INPUTS = st.builds(
     speech=st.booleans(),
     request=st.none() | st.sampled_from(Metabolic),
     lessons=st.integers(0, 100),
+    hour=st.floats(0, 24),
+    strain=st.sampled_from(Strain),
 )
 
 
@@ -53,7 +57,9 @@ def configurations(draw: st.DrawFn) -> MetabolismConfig:
 
     share, atp, seconds = st.floats(0, 1), st.floats(0, 100), st.floats(0, 5000)
     salience, focus_atp, dream_atp = ordered(share), ordered(atp), ordered(atp)
-    tired_after, rest_after, dream_after = sorted(draw(st.tuples(seconds, seconds, seconds)))
+    tired_after, rest_by_night, first, second, dream_after = sorted(draw(st.tuples(*[seconds] * 5)))
+    rest_after, dream_by_night = draw(st.sampled_from([(first, second), (second, first)]))
+    rouse, rouse_by_night = sorted(draw(st.tuples(*[st.floats(0.01, LOUD)] * 2)))
     least_errors, most_errors = sorted(draw(st.tuples(st.integers(1, 9), st.integers(1, 9))))
     rates = {state: Rate(income=draw(st.floats(0, 20)), base=draw(st.floats(0, 20))) for state in Metabolic}
     rates[Metabolic.REST] = Rate(income=draw(st.floats(1, 20)), base=draw(st.floats(0, 0.5)))
@@ -74,7 +80,15 @@ def configurations(draw: st.DrawFn) -> MetabolismConfig:
             after=rest_after,
             tired_after=tired_after,
             tired_atp=draw(st.floats(0, 120)),
-            rouse_salience=draw(st.floats(0.01, 1)),
+            rouse_salience=rouse,
+        ),
+        night=changed(
+            "night",
+            begins=draw(st.floats(0, 24)),
+            ends=draw(st.floats(0, 24)),
+            rest_after=rest_by_night,
+            dream_after=dream_by_night,
+            rouse_salience=rouse_by_night,
         ),
         dream=changed("dream", after=dream_after, leave_atp=dream_atp[0], enter_atp=dream_atp[1]),
         crisis=changed("crisis", enter_errors=most_errors, leave_errors=least_errors),
@@ -83,9 +97,16 @@ def configurations(draw: st.DrawFn) -> MetabolismConfig:
 
 
 @given(config=configurations())
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_a_configuration_that_passes_the_local_rules_makes_a_sound_machine(config: MetabolismConfig) -> None:
     assert misordered(config) == []
+    assert explore(config).violations == ()
+
+
+@pytest.mark.slow
+@given(config=configurations())
+@settings(max_examples=200, deadline=None)
+def test_many_configurations_that_pass_the_local_rules_make_sound_machines(config: MetabolismConfig) -> None:
     assert explore(config).violations == ()
 
 

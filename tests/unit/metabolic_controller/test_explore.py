@@ -30,7 +30,8 @@ def test_the_shipped_machine_has_no_trap_is_never_deaf_and_comes_to_rest():
     found = explore(CONFIG)
     assert found.violations == ()
     assert found.longest == 3
-    assert found.steps == 10 * found.inputs > 100_000
+    assert found.steps == 10 * found.inputs > 800_000
+    assert found.configurations > 400
     assert {after for _, after in found.transitions} == set(STATES)
     assert {(CRISIS, after) for after in (WAKE,)} == {t for t in found.transitions if t[0] is CRISIS}
 
@@ -106,6 +107,32 @@ def test_a_state_that_is_never_entered_is_unreachable():
         return state if decided is DREAM else decided
 
     assert rules(CONFIG, dreamless) == {"unreachable"}
+
+
+def test_a_threshold_of_the_night_that_deafens_sleep_is_named():
+    assert "deaf" in rules(with_("night", rouse_salience=0.95))
+
+
+def test_without_a_night_the_day_alone_is_searched():
+    assert explore(with_("night", begins=0.0, ends=0.0)).inputs < explore(CONFIG).inputs
+    assert rules(with_("night", begins=0.0, ends=24.0)) == set()
+
+
+def test_what_was_reached_by_day_must_not_be_a_trap_by_night():
+    def sleepless(state: Metabolic, inputs: Inputs, elapsed_s: float, config: MetabolismConfig) -> Metabolic:
+        """By night no dream begins, and one that came from the day is left for nothing but a crisis or an operator."""
+        decided = step(state, inputs, elapsed_s, config).state
+        if not config.night.holds(inputs.hour) or inputs.request or inputs.errors:
+            return decided
+        if state is DREAM:
+            return DREAM
+        return state if decided is DREAM else decided
+
+    found = explore(CONFIG, sleepless).violations
+    assert {(violation.rule, violation.message.endswith("by night")) for violation in found} >= {
+        ("trap", True),
+        ("unreachable", True),
+    }
 
 
 def test_faults_name_the_rule_and_there_are_none_in_what_ships():

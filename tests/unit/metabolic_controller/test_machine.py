@@ -2,6 +2,7 @@
 
 import pytest
 
+from nodes.metabolic_controller.body import Strain
 from nodes.metabolic_controller.config import MetabolismConfig
 from nodes.metabolic_controller.machine import Inputs, refusal, step
 from protocol.messages.metabolism import Metabolic
@@ -64,6 +65,30 @@ def test_dream_ends_when_it_is_done_or_the_energy_is():
     assert after(DREAM, quiet_s=LONG, lessons=0) is REST
     assert after(DREAM, quiet_s=LONG, lessons=8, atp=14.0) is REST
     assert after(DREAM, quiet_s=LONG, lessons=8, atp=16.0) is DREAM
+
+
+def test_sleep_comes_easier_by_night_and_is_deeper():
+    assert after(WAKE, quiet_s=70.0, hour=12.0) is WAKE
+    assert after(WAKE, quiet_s=70.0, hour=23.0) is REST
+    assert after(REST, quiet_s=200.0, lessons=8, hour=12.0) is REST
+    assert after(REST, quiet_s=200.0, lessons=8, hour=3.0) is DREAM
+    assert after(REST, salience=0.7, hour=12.0) is WAKE
+    assert after(REST, salience=0.7, hour=3.0) is REST
+    assert after(REST, salience=0.9, hour=3.0) is WAKE
+    reason = step(WAKE, Inputs(atp=100.0, quiet_s=70.0, hour=23.0), LONG, CONFIG).reason
+    assert reason == "quiet for 1m by night"
+
+
+def test_a_strained_machine_begins_nothing_demanding_and_leaves_it_when_it_must():
+    assert after(WAKE, salience=0.8, strain=Strain.SOME) is WAKE
+    assert after(FOCUS, salience=0.8, strain=Strain.SOME) is FOCUS
+    assert after(FOCUS, salience=0.8, strain=Strain.MUCH) is WAKE
+    assert after(REST, quiet_s=LONG, lessons=8, strain=Strain.SOME) is REST
+    assert after(DREAM, quiet_s=LONG, lessons=8, strain=Strain.SOME) is DREAM
+    assert after(DREAM, quiet_s=LONG, lessons=8, strain=Strain.MUCH) is REST
+    assert after(WAKE, quiet_s=40.0, strain=Strain.MUCH) is REST
+    hot = Inputs(atp=100.0, quiet_s=LONG, lessons=8, strain=Strain.MUCH, strained_by="90 °C")
+    assert step(DREAM, hot, LONG, CONFIG).reason == "strained (90 °C)"
 
 
 def test_a_state_lasts_its_dwell_time():
