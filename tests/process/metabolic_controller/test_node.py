@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.fabric import PATIENCE_S, fabric
 
 NAME = "metabolic_controller"
 MODULE = "nodes.metabolic_controller.node"
+ECHO = "tests.process.fabric.echo"
 
 
 @pytest.fixture
@@ -147,3 +149,37 @@ async def test_an_unsound_configuration_is_refused_by_the_rule_it_breaks(system,
     with pytest.raises(AssertionError, match=r"dream\.leave_atp must be below dream\.enter_atp"):
         await system.node(MODULE, NAME, {"config": str(unsound)})
     assert [record.state for record in await system.records() if record.name == NAME] in ([], [NodeState.FAILED])
+
+
+async def taken_up(system, *names: str) -> dict[str, int]:
+    return {
+        record.name: record.health.metabolic_number
+        for record in await system.records()
+        if record.name in names and record.health
+    }
+
+
+async def test_a_frozen_node_a_late_one_and_a_monitor_all_end_on_the_right_state(system):
+    await system.node(MODULE, NAME)
+    await system.node(ECHO, "frozen")
+    async with states(system) as until:
+        await until(Metabolic.WAKE)
+        system.kill("frozen", signal.SIGSTOP)
+        for state in (Metabolic.FOCUS, Metabolic.REST, Metabolic.DREAM):
+            last = await wish(system, state)
+        await system.process("late", sys.executable, "-m", ECHO)
+        system.kill("frozen", signal.SIGCONT)
+        watched = await until(Metabolic.DREAM)
+    assert (last.number, watched.number) == (4, 4)
+    async with asyncio.timeout(PATIENCE_S):
+        while await taken_up(system, "frozen", "late", NAME) != {"frozen": 4, "late": 4, NAME: 4}:
+            await asyncio.sleep(0.05)
+
+
+async def test_the_second_start_does_not_search_the_machine_again(system):
+    await system.node(MODULE, NAME)
+    proven = system.state_dir / "metabolism.proven"
+    first = proven.stat().st_mtime_ns
+    await system.end(NAME)
+    await system.node(MODULE, NAME)
+    assert proven.stat().st_mtime_ns == first
