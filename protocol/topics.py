@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from protocol.errors import UnknownMessage
-from protocol.messages import audio, context, dialogue, dream, hub, metabolism, node, speech, trust
+from protocol.messages import audio, context, dialogue, dream, hub, metabolism, node, reality, speech, trust
 
 _PATH = re.compile(r"[a-z][a-z0-9_]*(/[a-z0-9_]+)+")
 
@@ -107,6 +107,7 @@ for _path, _body, _delivery, _retained in (
     ("exchange/started", dialogue.ExchangeStarted, Queue(256), False),
     ("exchange/completed", dialogue.ExchangeCompleted, Queue(256), False),
     ("exchange/scored", context.ExchangeScored, Queue(256), False),
+    ("reality/surprised", reality.RealitySurprised, Queue(256), False),
     ("reply/part", dialogue.ReplyPart, Queue(4096), False),
     ("reply/completed", dialogue.ReplyCompleted, Queue(256), False),
     ("metabolic/state", metabolism.MetabolicState, Latest(), True),

@@ -113,3 +113,15 @@ class ConversationScored(msgspec.Struct, frozen=True, kw_only=True):
     snarc: Snarc
     exchanges: int
     """Scored ones that it rests on; 0: nothing is known of it."""
+
+
+class ForgetContext(msgspec.Struct, frozen=True, kw_only=True):
+    """Have forgotten where a conversation was; its next input begins anew."""
+
+    session: str
+
+
+class ContextForgotten(msgspec.Struct, frozen=True, kw_only=True):
+    session: str
+    known: bool
+    """Whether anything was known of it."""

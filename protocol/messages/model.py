@@ -145,3 +145,20 @@ class StateResumed(msgspec.Struct, frozen=True, kw_only=True):
     exactness: str
     missed: str
     """Why something kept could not be used, where there was some."""
+
+
+class ForgetState(msgspec.Struct, frozen=True, kw_only=True):
+    """Have the attention state of a conversation dropped, from memory and from the disk; its next turn computes all.
+
+    What other conversations begin with stays.
+    """
+
+    session: str
+
+
+class StateForgotten(msgspec.Struct, frozen=True, kw_only=True):
+    session: str
+    tokens: int
+    """That were held in memory and are no longer."""
+    bytes: int
+    """Given back on the disk."""
