@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime import console
+from runtime.bench.session import Outcome, Session, measured
 
 if TYPE_CHECKING:
     from protocol.messages.audio import Hear, Heard, Utterance
@@ -229,3 +230,15 @@ def _stages(found: TraceReply) -> str:
     ]
     head = f"{found.question!r}, answered by {found.answered_by}\nexchange {found.exchange}, trace {found.trace.hex()}"
     return f"{head}\n{console.table(rows, header=('at ms', 'took ms', 'node', 'stage', 'detail'))}"
+
+
+@click.command("rouse")
+@measured("rouse")
+@click.option("--launch", default="local", show_default=True, help="Launch file to start.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of the launch file.")
+@click.option("--text", default="what is 17 plus 25 ?", show_default=True, help="What is asked.")
+def bench_rouse(session: Session, launch: str, settings: tuple[str, ...], text: str) -> Outcome:
+    """How soon a sleeping whole answers, in REST and in DREAM, beyond the loading of its models."""
+    from nodes.dialogue.rouse_bench import measure
+
+    return measure(session, launch, settings, text)

@@ -39,13 +39,13 @@ def measure(session: Session, launch: str, settings: tuple[str, ...]) -> Outcome
         with tempfile.TemporaryDirectory(prefix="sage-bench-") as directory:
             environment = {**os.environ, "SAGE_RUN_DIR": f"{directory}/run", "SAGE_STATE_DIR": f"{directory}/state"}
             progress.advance(0, "starting")
-            ready_s = _sage(environment, "up", launch, "--detach", *_set(settings))
+            ready_s = sage(environment, "up", launch, "--detach", *setting(settings))
             try:
                 progress.advance(1, "left alone")
                 row = {"ready_s": ready_s, **_at_rest(Path(directory) / "run", idle_s)}
             finally:
                 progress.advance(1, "stopping")
-                down_s = _sage(environment, "down")
+                down_s = sage(environment, "down")
             progress.advance(1, "stopped")
         found.append({**row, "down_s": down_s})
         session.raw(round=number, **found[-1])
@@ -100,7 +100,7 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _sage(environment: dict[str, str], *arguments: str) -> float:
+def sage(environment: dict[str, str], *arguments: str) -> float:
     """Run a verb to its end; the seconds it took. Raises `ConfigError` with its last words."""
     began = time.monotonic()
     done = subprocess.run(
@@ -116,5 +116,5 @@ def _sage(environment: dict[str, str], *arguments: str) -> float:
     return time.monotonic() - began
 
 
-def _set(settings: tuple[str, ...]) -> list[str]:
+def setting(settings: tuple[str, ...]) -> list[str]:
     return [part for setting in settings for part in ("--set", setting)]

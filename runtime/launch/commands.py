@@ -42,10 +42,8 @@ def check(file: str, settings: tuple[str, ...], host: str, as_json: bool, timeou
     """
     from runtime.launch.load import hosts, load_plan
 
-    if (known := _config_kind(file)) is not None:
-        findings = list(known.examine(config.load(file, known.type)))
-        _show_findings(findings, as_json=as_json)
-        sys.exit(console.FAILED if _is_wrong(findings) else 0)
+    if (kind := _config_kind(file)) is not None:
+        sys.exit(console.FAILED if _check_config(file, kind, as_json=as_json) else 0)
     wrong = False
     for where in [host] if host else hosts(file) or [""]:
         plan = load_plan(file, settings_of(settings), where)
@@ -55,14 +53,27 @@ def check(file: str, settings: tuple[str, ...], host: str, as_json: bool, timeou
     sys.exit(console.FAILED if wrong else 0)
 
 
-def _config_kind(file: str) -> ConfigKind | None:
-    """The kind of configuration that the file at this path is, by its topmost keys; None for any other file."""
+def _check_config(file: str, name: str, *, as_json: bool) -> bool:
+    """Show what is to be known of a configuration file. Whether something is wrong with it."""
+    kind: ConfigKind = plugins.load(CONFIGS, name)
+    findings = list(kind.examine(config.load(file, kind.type)))
+    errors = sum(finding.level == "error" for finding in findings)
+    if not as_json:
+        click.echo(f"{file}: a configuration of the {name}: {f'{errors} errors' if errors else 'nothing is wrong'}")
+    _show_findings(findings, as_json=as_json)
+    if as_json:
+        console.show_json({"file": file, "kind": name, "errors": errors})
+    return errors > 0
+
+
+def _config_kind(file: str) -> str | None:
+    """The name of the kind of configuration that the file is, by its topmost keys; None for any other file."""
     if not Path(file).is_file():
         return None
     tree = config.read_tree(file).value
     keys = set(tree) if isinstance(tree, dict) else set[str]()
-    kinds: list[ConfigKind] = list(plugins.load_all(CONFIGS).values())
-    fitting = {len(keys & set(kind.type.__struct_fields__)): kind for kind in kinds}
+    kinds: dict[str, ConfigKind] = plugins.load_all(CONFIGS)
+    fitting = {len(keys & set(kind.type.__struct_fields__)): name for name, kind in kinds.items()}
     best = max(fitting, default=0)
     return fitting[best] if best > len(keys) / 2 else None
 

@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from runtime.launch.commands import check
-from runtime.launch.findings import Finding
+from runtime.launch.findings import ConfigKind, Finding
 from runtime.launch.plan import Plan
 
 
@@ -63,3 +64,48 @@ def test_what_cannot_be_understood_is_exit_code_2(findings: list[Finding], argum
     result = CliRunner().invoke(check, arguments)
     assert result.exit_code == 2
     assert expected in result.stderr
+
+
+class Kettle(msgspec.Struct, frozen=True, kw_only=True):
+    litres: float
+    whistle: bool
+
+
+@pytest.fixture
+def kettles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one kind of configuration there is; more than two litres are too many."""
+
+    def examine(kettle: Kettle) -> list[Finding]:
+        return [Finding("error" if kettle.litres > 2 else "note", f"{kettle.litres} litres")]
+
+    kinds = {"kettle": ConfigKind(Kettle, examine)}
+    monkeypatch.setattr("runtime.launch.commands.plugins.load_all", lambda _group: kinds)
+    monkeypatch.setattr("runtime.launch.commands.plugins.load", lambda _group, name: kinds[name])
+
+
+@pytest.mark.parametrize(("litres", "code", "said"), [(1.5, 0, "nothing is wrong"), (2.5, 1, "1 errors")])
+def test_a_configuration_is_told_by_its_keys_and_examined(
+    kettles: None, tmp_path: Path, litres: float, code: int, said: str
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"litres: {litres}\nwhistle: true\n")
+    result = CliRunner().invoke(check, [str(file)])
+    assert result.exit_code == code
+    assert result.stdout.startswith(f"{file}: a configuration of the kettle: {said}")
+    assert f"{litres} litres" in result.stdout
+    last = json.loads(CliRunner().invoke(check, [str(file), "--json"]).stdout.splitlines()[-1])
+    assert last == {"file": str(file), "kind": "kettle", "errors": code}
+
+
+def test_a_configuration_that_cannot_be_read_is_exit_code_2(kettles: None, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("litres: many\nwhistle: true\n")
+    result = CliRunner().invoke(check, [str(file)])
+    assert result.exit_code == 2
+    assert "mine.yaml:1: litres:" in result.stderr
+
+
+def test_a_file_of_other_keys_is_taken_for_a_launch_file(kettles: None, tmp_path: Path) -> None:
+    file = tmp_path / "other.yaml"
+    file.write_text("whistle: true\nspout: true\nlid: true\n")
+    assert CliRunner().invoke(check, [str(file)]).exit_code == 2
