@@ -26,6 +26,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """Questions and answers in turn, oldest first."""
     level: str = ""
     """The level that answered last."""
+    exchange: str = ""
+    """The exchange that answered last, where a model answered it."""
 
 
 def asking(conversation: Conversation, question: str, system: str = "") -> list[ChatMessage]:
@@ -35,11 +37,11 @@ def asking(conversation: Conversation, question: str, system: str = "") -> list[
 
 
 def extended(
-    conversation: Conversation, question: str, answer: str, level: str, limits: ConversationLimits
+    conversation: Conversation, question: str, answer: str, level: str, limits: ConversationLimits, exchange: str = ""
 ) -> Conversation:
     """The conversation with one more turn, within its limits."""
     turn = (ChatMessage(role="user", content=question), ChatMessage(role="assistant", content=answer))
-    grown = Conversation(messages=(*conversation.messages, *turn), level=level)
+    grown = Conversation(messages=(*conversation.messages, *turn), level=level, exchange=exchange)
     while grown.messages and not _fits(grown, limits):
         grown = shortened(grown)
     return grown
@@ -49,7 +51,7 @@ def shortened(conversation: Conversation) -> Conversation:
     """Without the older half of its turns, at least one; an empty conversation stays empty."""
     turns = len(conversation.messages) // PER_TURN
     dropped = PER_TURN * ((turns + 1) // 2)
-    return Conversation(messages=conversation.messages[dropped:], level=conversation.level)
+    return msgspec.structs.replace(conversation, messages=conversation.messages[dropped:])
 
 
 def _fits(conversation: Conversation, limits: ConversationLimits) -> bool:

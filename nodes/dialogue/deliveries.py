@@ -11,15 +11,18 @@ import msgspec
 from nodes.dialogue.cascade import Attempt, Decision
 from nodes.dialogue.outbox import Delivery
 from nodes.dialogue.patterns import normalised
-from protocol.messages.context import Classified, Context, ExchangeScored, ScoreExchange, Snarc
+from protocol.messages.context import Classified, Context, ExchangeScored, Reward, ScoreExchange, Snarc
 from protocol.messages.dialogue import Answer
-from protocol.messages.dream import Keep
+from protocol.messages.dream import Keep, Revise
 from protocol.messages.metabolism import Settle
 from protocol.messages.model import ChatMessage
 from protocol.messages.trust import Outcome
 
 TRUST, CONTEXT, DREAM, METABOLISM = "trust_ledger", "context_classifier", "dream_consolidator", "metabolic_controller"
 DESTINATIONS = (TRUST, CONTEXT, DREAM, METABOLISM)
+
+CORRECTION, UNCORRECTED = "correction", "uncorrected"
+"""Who says how an exchange turned out, where it is the next turn that lets one think so."""
 
 UNKNOWN_CONTEXT = "unknown"
 """Context of an exchange that nobody classified."""
@@ -37,13 +40,19 @@ class Finished:
     """The attempt that became the answer."""
     classified: Classified | None
     atp_per_cpu_s: float
+    cpu_s: float = 0.0
+    """Processor seconds spent where no model was asked, if they count."""
+    failures: int = 0
+    """Levels that gave no answer."""
+    hindsight: Reward | None = None
+    """What this exchange lets one think of the one before it."""
 
 
 def deliveries(finished: Finished) -> list[Delivery]:
     """An outcome for each level tried, the exchange to be scored and then kept for learning, its cost to be settled."""
-    if finished.chosen is None:
-        return []
     exchange = finished.answer.exchange
+    if finished.chosen is None:
+        return [Delivery(METABOLISM, exchange, _bill(finished))] if finished.cpu_s else []
     outcomes = [
         Delivery(TRUST, f"{exchange}/{attempt.level.name}", _outcome(finished, attempt))
         for attempt, _ in finished.attempts
@@ -51,6 +60,7 @@ def deliveries(finished: Finished) -> list[Delivery]:
     lesson = Delivery(DREAM, exchange, _lesson(finished, finished.chosen))
     return [
         *outcomes,
+        *(rewarding(finished.hindsight, f"{exchange}/before") if finished.hindsight else ()),
         Delivery(CONTEXT, exchange, _to_score(finished), then=lesson),
         Delivery(METABOLISM, exchange, _bill(finished)),
     ]
@@ -61,7 +71,16 @@ def following(delivery: Delivery, reply: Any) -> Delivery | None:
     then = delivery.then
     if then is None or not isinstance(reply, ExchangeScored):
         return then
+    if not reply.known:  # nobody scored it anew, but what is known of the outcome is worth telling
+        return then if isinstance(then.request, Keep) or then.request.score is not None else None
     return Delivery(then.destination, then.key, msgspec.structs.replace(then.request, snarc=reply.snarc), then.then)
+
+
+def rewarding(reward: Reward, key: str) -> list[Delivery]:
+    """How an exchange turned out: to be scored anew, and then told to whoever keeps it to learn from."""
+    proved = reward.source != UNCORRECTED
+    revise = Revise(exchange=reward.exchange, score=reward.value if proved else None, source=reward.source)
+    return [Delivery(CONTEXT, key, reward, then=Delivery(DREAM, key, revise))]
 
 
 def judged(attempt: Attempt, chosen: Attempt) -> tuple[float, str]:
@@ -102,6 +121,7 @@ def _outcome(finished: Finished, attempt: Attempt) -> Outcome:
 
 def _to_score(finished: Finished) -> ScoreExchange:
     answer = finished.answer
+    smallest = finished.attempts[0][0].generated
     return ScoreExchange(
         exchange=answer.exchange,
         session=answer.session,
@@ -111,6 +131,25 @@ def _to_score(finished: Finished) -> ScoreExchange:
         confidence=answer.confidence,
         score=answer.score,
         levels_tried=len(finished.attempts),
+        verifier=answer.verifier,
+        input_nll=smallest.input_nll,
+        reply_nll=smallest.reply_nll,
+        nll_level=smallest.level,
+        disagreement=_disagreement(finished),
+        failures=finished.failures,
+        complete=answer.complete,
+    )
+
+
+def _disagreement(finished: Finished) -> float:
+    """How sure the surest level was that said something else than the answer."""
+    return max(
+        (
+            attempt.generated.confidence
+            for attempt, _ in finished.attempts
+            if normalised(attempt.generated.text) != normalised(finished.answer.text)
+        ),
+        default=0.0,
     )
 
 
@@ -136,6 +175,6 @@ def _bill(finished: Finished) -> Settle:
     return Settle(
         ident=finished.answer.exchange,
         kind="exchange",
-        cpu_s=sum(attempt.generated.cpu_s for attempt, _ in finished.attempts),
+        cpu_s=finished.cpu_s + sum(attempt.generated.cpu_s for attempt, _ in finished.attempts),
         salience=finished.classified.snarc.salience if finished.classified else 0.0,
     )

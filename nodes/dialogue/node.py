@@ -14,8 +14,11 @@ from nodes.dialogue.deliveries import DESTINATIONS
 from nodes.dialogue.exchange import Exchange
 from nodes.dialogue.ports import Outlook
 from nodes.dialogue.reach import Reach
+from nodes.dialogue.reality import opening
+from nodes.dialogue.reality import settings as reality_settings
+from nodes.dialogue.reality.cache import Reality
 from nodes.dialogue.respond import Responder
-from nodes.dialogue.store import Store
+from nodes.dialogue.store import Store, StoreUnreadable
 from nodes.dialogue.traces import spoken
 from protocol.errors import ConfigError, SageError
 from protocol.messages.audio import Utterance
@@ -32,6 +35,16 @@ from protocol.messages.dream import AdapterCurrent
 from protocol.messages.hub import Registry
 from protocol.messages.metabolism import Energy
 from protocol.messages.node import NodeState
+from protocol.messages.reality import (
+    AssumptionExplained,
+    AssumptionObserved,
+    Assumptions,
+    AssumptionsForgotten,
+    ExplainAssumption,
+    ForgetAssumptions,
+    ListAssumptions,
+    ObserveAssumption,
+)
 from protocol.messages.speech import Spoken
 from protocol.messages.trust import TrustTable
 from runtime.node import Call, Event, Node, on, run, serve
@@ -48,9 +61,10 @@ class Dialogue(Node):
 
     class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         config: str = "configs/dialogue.yaml"
-        """A relative path may lie below the install; so for the other two."""
+        """A relative path may lie below the install; so for the others."""
         patterns: str = "configs/patterns.yaml"
         trust: str = "configs/trust.yaml"
+        reality: str = "configs/reality.yaml"
 
     _reach: Reach | None = None
 
@@ -61,16 +75,21 @@ class Dialogue(Node):
         self._table: TrustTable = NO_TABLE
         self._present: frozenset[str] | None = None
         self._store = Store.open(self.state_dir / STORE_FILE, Sealer.load(self.state_dir, "dialogue"))
-        self._reach = reach = Reach(self, self._config, self._store, self._outlook)
+        self._reality = self._open_reality()
+        self._epochs: dict[str, int] = {}
+        """Worker → the life of it that was last heard of."""
+        self._reach = reach = Reach(self, self._config, self._store, self._outlook, self._reality)
         self._responder = Responder(self._config, patterns.load(self.params.patterns), trust, self._verifiers(), reach)
         for name, record in (
             ("responder", self._responder.stats),
             ("outbox", reach.outbox.stats),
             ("conversations", reach.conversations.stats),
             ("traces", reach.traces.stats),
+            ("reality", reach.assumed.stats),
         ):
             self.stats_record(name, record)
-        self._rounds = [self.spawn(work) for work in reach.courier.rounds(DESTINATIONS)]
+        rounds = [*reach.courier.rounds(DESTINATIONS), reach.assumed.dropper.run()]
+        self._rounds = [self.spawn(work) for work in rounds]
 
     async def stop(self) -> None:
         if self._reach is None:
@@ -80,6 +99,7 @@ class Dialogue(Node):
             task.cancel()
         await asyncio.gather(*self._rounds, return_exceptions=True)
         self._store.close()
+        self._reality.close()
 
     # What is asked
 
@@ -98,8 +118,28 @@ class Dialogue(Node):
 
     @serve(ForgetSession)
     async def forget(self, request: ForgetSession, _call: Call) -> Forgotten:
-        """Remove what was said in a conversation."""
-        return Forgotten(messages=await asyncio.to_thread(self._kept.conversations.forget, request.session))
+        """Remove what was said in a conversation, here and from what others keep of it."""
+        messages = await asyncio.to_thread(self._kept.conversations.forget, request.session)
+        await self._kept.assumed.forget_session(request.session)
+        return Forgotten(messages=messages)
+
+    @serve(ListAssumptions)
+    async def assumptions(self, request: ListAssumptions, _call: Call) -> Assumptions:
+        """What is taken to be so."""
+        return await self._kept.assumed.list(request)
+
+    @serve(ExplainAssumption)
+    async def explain_assumption(self, request: ExplainAssumption, _call: Call) -> AssumptionExplained:
+        return await self._kept.assumed.explain(request)
+
+    @serve(ForgetAssumptions)
+    async def forget_assumptions(self, request: ForgetAssumptions, _call: Call) -> AssumptionsForgotten:
+        return await self._kept.assumed.forget(request)
+
+    @serve(ObserveAssumption)
+    async def observe_assumption(self, request: ObserveAssumption, _call: Call) -> AssumptionObserved:
+        """Take in what somebody saw of an assumption."""
+        return await self._kept.assumed.observe(request)
 
     # What is heard
 
@@ -121,9 +161,10 @@ class Dialogue(Node):
         self._table = event.body
 
     @on(AdapterCurrent)
-    async def adapters_said(self, _event: Event[AdapterCurrent]) -> None:
+    async def adapters_said(self, event: Event[AdapterCurrent]) -> None:
         """Which version answers from now on is known once it has."""
         self._responder.versions.clear()
+        await self._kept.assumed.adapters(event.body)
 
     @on(Registry)
     async def registry_said(self, event: Event[Registry]) -> None:
@@ -131,6 +172,11 @@ class Dialogue(Node):
         for back in present - (self._present or frozenset()):
             self._kept.courier.poke(back)
         self._present = present
+        epochs = {record.name: record.epoch for record in event.body.nodes if record.name in present}
+        anew = frozenset(name for name, epoch in epochs.items() if self._epochs.get(name) != epoch)
+        self._epochs |= epochs
+        if anew:
+            self.spawn(self._kept.assumed.started(anew))
 
     # What follows
 
@@ -172,6 +218,17 @@ class Dialogue(Node):
         workers = {level.worker for level in self._config.levels}
         gone = workers - self._present if self._present is not None else frozenset[str]()
         return Outlook(metabolic=self.metabolic, energy=self._energy, table=self._table, gone=frozenset(gone))
+
+    def _open_reality(self) -> Reality:
+        """As it was left. What cannot be read is moved aside, and that is said: all of it can be found out again."""
+        settings = reality_settings.load(self.params.reality)
+        try:
+            return opening.opened(self.state_dir, settings)
+        except StoreUnreadable as error:
+            aside = opening.moved_aside(self.state_dir, self.clock.wall_ns())
+            self.log.exception("reality.unreadable", moved_to=str(aside))
+            self.health(NodeState.DEGRADED, f"nothing is assumed any more: {error}; the file is now {aside.name}")
+            return opening.opened(self.state_dir, settings)
 
     def _verifiers(self) -> list[Verifier]:
         try:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from nodes.dialogue.choice import NO_TABLE
 from nodes.dialogue.conversation import Conversation
 from nodes.dialogue.deliveries import Finished
+from nodes.dialogue.grounds import Question, Recalled
 from protocol.messages.context import Classified, Classify
 from protocol.messages.dialogue import TraceReply
 from protocol.messages.metabolism import Energy, MetabolicState, Rouse
@@ -62,6 +63,12 @@ class Ports(Protocol):
     ) -> AbstractAsyncContextManager[Generation]: ...
 
     async def conversation(self, session: str) -> Conversation: ...
+
+    async def recall(self, question: Question) -> Recalled:
+        """The answer that was given before on the same grounds, if it holds."""
+
+    async def remember(self, question: Question, finished: Finished) -> None:
+        """Take in what a finished exchange shows: of its answer, of the models, of what others keep of it."""
 
     async def keep(self, finished: Finished, conversation: Conversation | None, trace: TraceReply) -> None:
         """Write down what must not be lost, at once and as a whole; `conversation` as it stands now, if it changed."""

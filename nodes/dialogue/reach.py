@@ -14,8 +14,11 @@ from nodes.dialogue.conversation import Conversation
 from nodes.dialogue.conversations import Conversations
 from nodes.dialogue.courier import Courier
 from nodes.dialogue.deliveries import CONTEXT, METABOLISM, Finished, deliveries
+from nodes.dialogue.grounds import Question, Recalled
 from nodes.dialogue.outbox import Outbox
 from nodes.dialogue.ports import Generation, Outlook
+from nodes.dialogue.reality.cache import Reality
+from nodes.dialogue.reality.keeper import Keeper
 from nodes.dialogue.store import Store
 from nodes.dialogue.traces import Traces
 from protocol.messages.context import Classified, Classify
@@ -28,11 +31,21 @@ from runtime.node import Node
 class Reach:
     """`nodes.dialogue.ports.Ports` over a node and its store."""
 
-    def __init__(self, node: Node, config: DialogueConfig, store: Store, outlook: Callable[[], Outlook]) -> None:
+    def __init__(
+        self, node: Node, config: DialogueConfig, store: Store, outlook: Callable[[], Outlook], reality: Reality
+    ) -> None:
         self.outbox = Outbox(store)
         self.conversations = Conversations(store, config.kept.conversations)
         self.traces = Traces(store, config.kept.traces)
         self.courier = Courier(self.outbox, self._deliver, node.log)
+        self.assumed = Keeper(
+            reality,
+            wall_ns=node.clock.wall_ns,
+            call=self._ask_of,
+            say=node.publish,
+            workers={level.name: level.worker for level in config.levels},
+            log=node.log,
+        )
         self._node = node
         self._times = config.times
         self._store = store
@@ -75,6 +88,12 @@ class Reach:
     async def conversation(self, session: str) -> Conversation:
         return await asyncio.to_thread(self.conversations.get, session)
 
+    async def recall(self, question: Question) -> Recalled:
+        return await self.assumed.recall(question)
+
+    async def remember(self, question: Question, finished: Finished) -> None:
+        await self.assumed.remember(question, finished)
+
     async def keep(self, finished: Finished, conversation: Conversation | None, trace: TraceReply) -> None:
         await asyncio.shield(asyncio.to_thread(self._write_down, finished, conversation, trace))
         self.courier.poke()
@@ -86,6 +105,9 @@ class Reach:
             self.traces.put(trace, session, wall_ns)
             if conversation is not None:
                 self.conversations.put(session, conversation, wall_ns)
+
+    async def _ask_of(self, node: str, request: Any) -> Any:
+        return await self._node.call(node, request, deadline=self._times.delivery)
 
     async def _deliver(self, destination: str, request: Any, key: str) -> Any:
         return await self._node.call(destination, request, deadline=self._times.delivery, idempotency_key=key)

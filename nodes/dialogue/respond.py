@@ -1,6 +1,6 @@
 """The one path from words to an answer, for voice, HTTP and command line alike (DESIGN §5).
 
-    rouse → pattern? → classify → choose → generate → does it stand? else the next level → answer → outbox
+    rouse → pattern? → assume? → classify → choose → generate → does it stand? else the next level → answer → outbox
 
 It reaches the world only through `Ports`. Where something it would rather have is gone (the sense of context, the
 controller, a worker), it goes on without, says so in the answer's `why`, and counts it.
@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -24,6 +25,7 @@ from nodes.dialogue.config import DialogueConfig
 from nodes.dialogue.conversation import Conversation
 from nodes.dialogue.deliveries import UNKNOWN_CONTEXT, Finished
 from nodes.dialogue.exchange import Exchange
+from nodes.dialogue.grounds import Question, Recalled
 from nodes.dialogue.patterns import Pattern, Patterns, fill
 from nodes.dialogue.ports import Outlook, Ports
 from nodes.dialogue.turn import Turn
@@ -34,7 +36,7 @@ from protocol.messages.dialogue import Answer, ExchangeCompleted, ExchangeStarte
 from protocol.messages.metabolism import Rouse
 from runtime.verifiers import Verifier
 
-PATTERN = "pattern"
+PATTERN, ASSUMPTION = "pattern", "assumption"
 NOBODY = "nobody"
 """Policy of the states in which nobody answers until roused."""
 
@@ -142,6 +144,10 @@ class Responder:
 
     async def _by_model(self, exchange: Exchange, outlook: Outlook) -> Finished:
         before = await self.ports.conversation(exchange.ask.session)
+        question = self._question(exchange, outlook, before)
+        recalled = await self._recall(exchange, question)
+        if recalled.holds:
+            return await self._by_assumption(exchange, outlook, before, question, recalled)
         exchange.classified = await self._classify(exchange)
         level = self._choose(exchange, outlook, before)
         turn = Turn(exchange, before, level, self.config, self.ports, self.verifiers, self.counts)
@@ -154,7 +160,52 @@ class Responder:
             turn.conversation, exchange.ask.text, chosen.generated.text, chosen.level.name, self.config.conversation
         )
         finished = Finished(answer, turn.messages, turn.attempts, chosen, exchange.classified, rate)
-        return await self._complete(exchange, finished, after)
+        completed = await self._complete(exchange, finished, after)
+        await self.ports.remember(question, completed)
+        return completed
+
+    def _question(self, exchange: Exchange, outlook: Outlook, before: Conversation) -> Question:
+        """What is asked on which grounds. Whoever names a level wants that level, and nothing remembered."""
+        ask = exchange.ask
+        largest = outlook.metabolic is not None and outlook.metabolic.policy.answer == "largest"
+        return Question(
+            messages=tuple(conversation.asking(before, ask.text, self.config.system)),
+            limit=ask.max_new_tokens,
+            session=ask.session,
+            only=self.config.levels[-1].name if largest else "",
+            fresh=bool(ask.level),
+        )
+
+    async def _recall(self, exchange: Exchange, question: Question) -> Recalled:
+        if question.fresh:
+            return Recalled(why="a level was asked for")
+        with exchange.stage("assume") as stage:
+            recalled = await self.ports.recall(question)
+            stage.detail = recalled.why or _ground(recalled)
+        return recalled
+
+    async def _by_assumption(
+        self, exchange: Exchange, outlook: Outlook, before: Conversation, question: Question, recalled: Recalled
+    ) -> Finished:
+        """Say again what was said before: no model, no classifying, but a turn of the conversation like any other."""
+        await exchange.say(recalled.text, recalled.level)
+        rate = outlook.energy.atp_per_cpu_s if outlook.energy else 0.0
+        answer = _answer(
+            exchange,
+            outlook,
+            exchange.said.strip(),
+            answered_by=ASSUMPTION,
+            why=_ground(recalled),
+            confidence=recalled.confidence,
+        )
+        answer = msgspec.structs.replace(answer, atp=rate * recalled.cpu_s)
+        after = conversation.extended(
+            before, exchange.ask.text, recalled.text, recalled.level, self.config.conversation
+        )
+        finished = Finished(answer, [], [], None, None, rate, recalled.cpu_s)
+        completed = await self._complete(exchange, finished, after)
+        await self.ports.remember(question, completed)
+        return completed
 
     async def _classify(self, exchange: Exchange) -> Classified | None:
         ask = exchange.ask
@@ -321,6 +372,13 @@ def _answer(
         stages=list(exchange.stages),
         trace=exchange.trace,
     )
+
+
+def _ground(recalled: Recalled) -> str:
+    """From when the answer is, and what it rests on."""
+    since = datetime.fromtimestamp(recalled.verified_ns / 1e9, UTC).isoformat(timespec="seconds")
+    grounds = ", ".join(recalled.rests_on) or "nothing else"
+    return f"{recalled.level} said so to the same question on the same grounds, {since}; it rests on {grounds}"
 
 
 def _why(turn: Turn, cut: str) -> str:

@@ -6,16 +6,30 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from protocol.errors import SageError
 
 SCHEMA = 1
-"""Version of the tables, kept in `user_version`."""
 
-_TABLES = f"""
-BEGIN;
+
+@dataclass(frozen=True)
+class Tables:
+    """What a database of this room holds. The version is kept in `user_version`."""
+
+    version: int
+    sql: str
+
+    @property
+    def script(self) -> str:
+        return f"BEGIN;\n{self.sql}\nPRAGMA user_version = {self.version};\nCOMMIT;"
+
+
+DIALOGUE = Tables(
+    SCHEMA,
+    """
 CREATE TABLE outbox (
     number      INTEGER PRIMARY KEY AUTOINCREMENT,
     destination TEXT NOT NULL,
@@ -39,9 +53,8 @@ CREATE TABLE traces (
     at_ns    INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX traces_by_trace ON traces (trace);
-PRAGMA user_version = {SCHEMA};
-COMMIT;
-"""
+""",
+)
 
 
 class StoreUnreadable(SageError):
@@ -64,12 +77,12 @@ class Store:
         self._lock = threading.RLock()
 
     @classmethod
-    def open(cls, path: Path, sealer: Seal) -> Store:
+    def open(cls, path: Path, sealer: Seal, tables: Tables = DIALOGUE) -> Store:
         """The database at `path`, made if missing. Raises `StoreUnreadable`."""
         path.touch(mode=0o600)
         database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         try:
-            _prepare(database, path)
+            _prepare(database, path, tables)
         except sqlite3.DatabaseError as error:
             database.close()
             raise StoreUnreadable(
@@ -109,15 +122,15 @@ class Store:
             self._database.close()
 
 
-def _prepare(database: sqlite3.Connection, path: Path) -> None:
+def _prepare(database: sqlite3.Connection, path: Path, tables: Tables) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version == 0:
-        database.executescript(_TABLES)
-    elif version != SCHEMA:
+        database.executescript(tables.script)
+    elif version != tables.version:
         raise StoreUnreadable(
-            f"has tables of version {version}, this program reads {SCHEMA}",
+            f"has tables of version {version}, this program reads {tables.version}",
             place=str(path),
             remedy="start the program that wrote it",
         )

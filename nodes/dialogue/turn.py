@@ -95,7 +95,12 @@ class Turn:
         if deadline <= 0:
             raise DeadlineExceeded("no time is left for it", place=level.name)
         messages = self.messages
-        request = Generate(messages=messages, session=ask.session, max_new_tokens=ask.max_new_tokens)
+        request = Generate(
+            messages=messages,
+            session=ask.session,
+            max_new_tokens=ask.max_new_tokens,
+            judge_input=level is self.config.levels[0],  # what surprises the smallest is what it could still learn
+        )
         live = self.choice.trusted or following is None
         began_ns = self.ports.mono_ns()
         with self.exchange.stage(f"generate.{level.name}") as stage:

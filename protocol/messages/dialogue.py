@@ -85,7 +85,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     question: str
     text: str
     answered_by: str
-    """`pattern`, or a level."""
+    """`pattern`, `assumption` (an answer given before that still holds), or a level."""
     why: str
     context: Context | None = None
     snarc: Snarc | None = None

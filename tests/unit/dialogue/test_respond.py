@@ -63,6 +63,7 @@ async def test_a_confident_small_level_answers_alone(world: World) -> None:
     assert "none is trusted yet" in answer.why
     assert [stage.name for stage in answer.stages] == [
         "pattern",
+        "assume",
         "classify",
         "choose",
         "generate.sensory",

@@ -12,6 +12,7 @@ from nodes.dialogue.config import DialogueConfig, LevelConfig
 from nodes.dialogue.conversation import Conversation
 from nodes.dialogue.deliveries import Finished
 from nodes.dialogue.exchange import Exchange
+from nodes.dialogue.grounds import Question, Recalled
 from nodes.dialogue.patterns import load as load_patterns
 from nodes.dialogue.ports import Generation, Outlook
 from nodes.dialogue.respond import Responder
@@ -129,6 +130,9 @@ class World:
         self.kept: list[Finished] = []
         self.traces: list[TraceReply] = []
         self.parts: list[ReplyPart] = []
+        self.recalled = Recalled(why="none")
+        self.asked: list[Question] = []
+        self.remembered: list[tuple[Question, Finished]] = []
         self.chance = 0.99
         self.serial = 0
 
@@ -176,6 +180,13 @@ class World:
 
     async def conversation(self, session: str) -> Conversation:
         return self.conversations.get(session, Conversation())
+
+    async def recall(self, question: Question) -> Recalled:
+        self.asked.append(question)
+        return self.recalled
+
+    async def remember(self, question: Question, finished: Finished) -> None:
+        self.remembered.append((question, finished))
 
     async def keep(self, finished: Finished, conversation: Conversation | None, trace: TraceReply) -> None:
         self.kept.append(finished)

@@ -1,0 +1,152 @@
+"""What others keep of a conversation, as assumptions: attention state in the workers, the sense of where it is.
+
+    prefix/<level>/<conversation>   sensory: the worker holds so many tokens of it      rests on its model, and on
+    sense/<conversation>            context: the classifier knows where it is           conversation/<conversation>
+
+A worker's next reply says how many of the tokens it still had; far fewer than it was taken to have is a surprise. What
+is broken, because the conversation it rests on was forgotten or somebody saw it to be wrong, is dropped where it is
+kept, and computed again with the next turn. The broken assumption itself is the note that this is still owed; it goes
+once it was done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+
+from nodes.dialogue.deliveries import CONTEXT, Finished
+from nodes.dialogue.reality.answers import model_key
+from nodes.dialogue.reality.assumption import Assumption, Evidence, Level, Standing
+from nodes.dialogue.reality.cache import Reality
+from protocol.errors import SageError
+from protocol.messages.context import ForgetContext
+from protocol.messages.model import ForgetState, Generated
+
+PREFIX, SENSE, CONVERSATION = "prefix", "sense", "conversation"
+RETRY_S = 30.0
+
+Call = Callable[[str, Any], Awaitable[Any]]
+"""(node, request) → reply; raises a `SageError`."""
+
+
+def take_in(reality: Reality, finished: Finished, now_ns: int) -> None:
+    """After an answer: what the workers hold of its conversation now, and that its sense is known."""
+    session = finished.answer.session
+    name = reality.names.conversation(session)
+    conversation = f"{CONVERSATION}/{name}"
+    if not _owed(reality, conversation):
+        reality.hold(
+            _held(conversation, Level.CONTEXT, f"the conversation {session!r} goes on", session, session), now_ns
+        )
+    for attempt, _ in finished.attempts:
+        level = attempt.level.name
+        _prefix(
+            reality, f"{PREFIX}/{level}/{name}", (model_key(level), conversation), attempt.generated, session, now_ns
+        )
+    sense = f"{SENSE}/{name}"
+    if finished.classified is not None and not _owed(reality, sense):
+        known = f"{CONTEXT} knows where the conversation {session!r} is"
+        reality.hold(_held(sense, Level.CONTEXT, known, session, session, (conversation,)), now_ns)
+
+
+def forget(reality: Reality, session: str, now_ns: int) -> int:
+    """A conversation is to be forgotten: its answers at once, what others keep of it as soon as they are reached."""
+    name = reality.names.conversation(session)
+    forgotten, _ = reality.forget(owner=name)
+    reality.break_off(f"{CONVERSATION}/{name}", "it was forgotten", now_ns)
+    return forgotten
+
+
+class Dropper:
+    """Has what is broken dropped where it is kept, as often as it takes."""
+
+    def __init__(
+        self, reality: Reality, call: Call, workers: Mapping[str, str], log: structlog.stdlib.BoundLogger
+    ) -> None:
+        """`workers`: level → node."""
+        self._reality = reality
+        self._call = call
+        self._workers = workers
+        self._log = log
+        self._wake = asyncio.Event()
+        self.dropped = 0
+        self.postponed = 0
+
+    def poke(self) -> None:
+        """Something was broken, or somebody is back: look at once."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            self._wake.clear()
+            left = await self.round()
+            try:
+                async with asyncio.timeout(RETRY_S if left else None):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def round(self) -> int:
+        """Try everything that is owed once; how many are left."""
+        left = 0
+        for kind in (PREFIX, SENSE):
+            for owed in await asyncio.to_thread(self._reality.broken, kind):
+                left += not await self._drop(owed)
+        if not left:
+            for done in await asyncio.to_thread(self._reality.broken, CONVERSATION):
+                await asyncio.to_thread(self._reality.forget, key=done.key)
+        return left
+
+    async def _drop(self, owed: Assumption) -> bool:
+        node, request = self._request(owed)
+        try:
+            await self._call(node, request)
+        except SageError as error:
+            self.postponed += 1
+            self._log.info("reality.drop_postponed", node=node, error=str(error))
+            return False
+        await asyncio.to_thread(self._reality.forget, key=owed.key)
+        self.dropped += 1
+        return True
+
+    def _request(self, owed: Assumption) -> tuple[str, Any]:
+        kind, _, rest = owed.key.partition("/")
+        if kind == SENSE:
+            return CONTEXT, ForgetContext(session=owed.subject)
+        level = rest.partition("/")[0]
+        return self._workers.get(level, f"model_worker/{level}"), ForgetState(session=owed.subject)
+
+    def stats(self) -> dict[str, float]:
+        return {"dropped": self.dropped, "postponed": self.postponed}
+
+
+def _prefix(
+    reality: Reality, key: str, rests_on: tuple[str, ...], generated: Generated, session: str, now_ns: int
+) -> None:
+    row = reality.shelf.row(key)
+    if row is not None and row.standing is Standing.BROKEN:
+        return
+    if row is not None:
+        seen = Evidence(value=float(generated.tokens_reused), by="the worker's reply")
+        reality.observe(key, seen, now_ns)
+    tokens = generated.tokens_reused + generated.tokens_computed + max(0, generated.tokens_generated - 1)
+    level = rests_on[0].partition("/")[2]
+    statement = f"{level} holds {tokens} tokens of the conversation {session!r}"
+    reality.hold(_held(key, Level.SENSORY, statement, float(tokens), session, rests_on), now_ns, grown=True)
+
+
+def _owed(reality: Reality, key: str) -> bool:
+    """Whether it is broken and still waits to be dropped."""
+    row = reality.shelf.row(key)
+    return row is not None and row.standing is Standing.BROKEN
+
+
+def _held(
+    key: str, level: Level, statement: str, value: str | float, session: str, rests_on: tuple[str, ...] = ()
+) -> Assumption:
+    return Assumption(
+        key=key, level=level, statement=statement, value=value, confidence=1.0, rests_on=rests_on, subject=session
+    )
