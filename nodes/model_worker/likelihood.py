@@ -12,6 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+AT_ONCE = 8
+"""Tokens whose logits over the whole vocabulary lie in memory together: nobody has set more room aside for them."""
+
 
 @dataclass
 class Judge:
@@ -46,6 +49,8 @@ class Judge:
 
     def _look(self, model: Any, output: Any, rows: list[int], following: Sequence[int]) -> None:
         hidden: Tensor = output[0]  # [1, tokens, width], behind the last norm
-        logits = model.get_output_embeddings()(hidden[0, rows]).float()
-        targets = torch.tensor([following[row] for row in rows], device=logits.device)
-        self.nats += torch.nn.functional.cross_entropy(logits, targets, reduction="none").tolist()
+        for first in range(0, len(rows), AT_ONCE):
+            some = rows[first : first + AT_ONCE]
+            logits = model.get_output_embeddings()(hidden[0, some]).float()
+            targets = torch.tensor([following[row] for row in some], device=logits.device)
+            self.nats += torch.nn.functional.cross_entropy(logits, targets, reduction="none").tolist()
