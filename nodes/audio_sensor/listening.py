@@ -44,6 +44,8 @@ class Understood:
     """When it was clear that the speaker had finished."""
     decode_start_ns: int
     decode_s: float
+    loudness: float
+    """Of the whole, in decibels against full scale."""
 
 
 Noticed = SpeechBegan | SpeechEnded | Understood
@@ -157,6 +159,7 @@ class Listener:
             decided_ns=decided_ns,
             decode_start_ns=decoded.start_ns,
             decode_s=decoded.seconds,
+            loudness=loudness(self._sound(segment)),
         )
         return [SpeechEnded(segment.number, end_s), understood]
 
@@ -173,3 +176,10 @@ class Listener:
         while self._kept_from < self._segmenter.needed_from:
             self._kept.popleft()
             self._kept_from += 1
+
+
+def loudness(sound: np.ndarray) -> float:
+    """Root mean square of samples (n,) within -1..1, in decibels; silence is -120."""
+    import numpy as np
+
+    return float(10 * np.log10(max(float(np.mean(np.square(sound, dtype=np.float64))), 1e-12)))

@@ -95,6 +95,7 @@ class AudioSensor(Node):
                     speech_end_ns=noticed.speech_end_ns,
                     stages=_stages(noticed, self.name),
                     session=request.session,
+                    loudness=noticed.loudness,
                 )
 
 

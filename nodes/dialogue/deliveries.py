@@ -21,8 +21,8 @@ from protocol.messages.trust import Outcome
 TRUST, CONTEXT, DREAM, METABOLISM = "trust_ledger", "context_classifier", "dream_consolidator", "metabolic_controller"
 DESTINATIONS = (TRUST, CONTEXT, DREAM, METABOLISM)
 
-CORRECTION, UNCORRECTED = "correction", "uncorrected"
-"""Who says how an exchange turned out, where it is the next turn that lets one think so."""
+USER, CORRECTION, UNCORRECTED = "user", "correction", "uncorrected"
+"""Who says how an exchange turned out, beside verifiers: a person, or the next turn, which lets one think so."""
 
 UNKNOWN_CONTEXT = "unknown"
 """Context of an exchange that nobody classified."""
@@ -71,16 +71,32 @@ def following(delivery: Delivery, reply: Any) -> Delivery | None:
     then = delivery.then
     if then is None or not isinstance(reply, ExchangeScored):
         return then
-    if not reply.known:  # nobody scored it anew, but what is known of the outcome is worth telling
-        return then if isinstance(then.request, Keep) or then.request.score is not None else None
+    if isinstance(then.request, Revise):
+        revised = _revised(then.request, reply)
+        return Delivery(then.destination, then.key, revised, then.then) if revised else None
     return Delivery(then.destination, then.key, msgspec.structs.replace(then.request, snarc=reply.snarc), then.then)
 
 
 def rewarding(reward: Reward, key: str) -> list[Delivery]:
     """How an exchange turned out: to be scored anew, and then told to whoever keeps it to learn from."""
-    proved = reward.source != UNCORRECTED
-    revise = Revise(exchange=reward.exchange, score=reward.value if proved else None, source=reward.source)
+    revise = Revise(exchange=reward.exchange, score=reward.value, source=reward.source)
     return [Delivery(CONTEXT, key, reward, then=Delivery(DREAM, key, revise))]
+
+
+def _revised(revise: Revise, scored: ExchangeScored) -> Revise | None:
+    """What stands of it once others were asked: somebody with more authority may have said otherwise.
+
+    Where nobody remembers the exchange, only a person is believed, whom nobody overrules. None: nothing is to be told.
+    """
+    if not scored.known:
+        return revise if revise.source == USER else None
+    proved = scored.outcome_source != UNCORRECTED
+    return Revise(
+        exchange=revise.exchange,
+        snarc=scored.snarc,
+        score=scored.outcome if proved else None,
+        source=scored.outcome_source,
+    )
 
 
 def judged(attempt: Attempt, chosen: Attempt) -> tuple[float, str]:
@@ -121,7 +137,7 @@ def _outcome(finished: Finished, attempt: Attempt) -> Outcome:
 
 def _to_score(finished: Finished) -> ScoreExchange:
     answer = finished.answer
-    smallest = finished.attempts[0][0].generated
+    smallest = finished.attempts[0][0]
     return ScoreExchange(
         exchange=answer.exchange,
         session=answer.session,
@@ -132,9 +148,9 @@ def _to_score(finished: Finished) -> ScoreExchange:
         score=answer.score,
         levels_tried=len(finished.attempts),
         verifier=answer.verifier,
-        input_nll=smallest.input_nll,
-        reply_nll=smallest.reply_nll,
-        nll_level=smallest.level,
+        input_nll=smallest.generated.input_nll,
+        reply_nll=smallest.generated.reply_nll,
+        nll_level=smallest.level.name,
         disagreement=_disagreement(finished),
         failures=finished.failures,
         complete=answer.complete,

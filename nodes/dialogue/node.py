@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from nodes.dialogue import config, patterns
+from nodes.dialogue import config, hindsight, patterns, voice
 from nodes.dialogue.choice import NO_TABLE
 from nodes.dialogue.deliveries import DESTINATIONS
 from nodes.dialogue.exchange import Exchange
@@ -25,6 +25,8 @@ from protocol.messages.audio import Utterance
 from protocol.messages.dialogue import (
     Answer,
     Ask,
+    Feedback,
+    FeedbackTaken,
     ForgetSession,
     Forgotten,
     ReplyPart,
@@ -116,6 +118,16 @@ class Dialogue(Node):
         nothing = TraceReply(exchange="", trace=b"", question="", answered_by="", stages=[], found=False)
         return found or nothing
 
+    @serve(Feedback)
+    async def feedback(self, request: Feedback, _call: Call) -> FeedbackTaken:
+        """Take down how good an answer was; whoever learns from it hears of it, now or when they are back."""
+        found = await asyncio.to_thread(self._kept.traces.find, request.exchange)
+        levels = [level.name for level in self._config.levels]
+        told = hindsight.of_feedback(request, found, levels, self.clock.wall_ns())
+        await self._kept.deliver(told)
+        assert found is not None
+        return FeedbackTaken(exchange=found.exchange, question=found.question)
+
     @serve(ForgetSession)
     async def forget(self, request: ForgetSession, _call: Call) -> Forgotten:
         """Remove what was said in a conversation, here and from what others keep of it."""
@@ -181,16 +193,8 @@ class Dialogue(Node):
     # What follows
 
     async def _answer_aloud(self, utterance: Utterance, trace: bytes) -> None:
-        ask = Ask(
-            text=utterance.text,
-            session=utterance.session or f"voice/{utterance.source}",
-            source="voice",
-            speak=True,
-            utterance_end_ns=utterance.speech_end_ns,
-            stages=utterance.stages,
-        )
         try:
-            await self._respond(ask, trace, self._config.times.answer)
+            await self._respond(voice.asked(utterance), trace, self._config.times.answer)
         except SageError as error:
             self.log.warning("voice.unanswered", utterance=utterance.utterance, error=str(error))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -15,7 +15,7 @@ from nodes.dialogue.conversations import Conversations
 from nodes.dialogue.courier import Courier
 from nodes.dialogue.deliveries import CONTEXT, METABOLISM, Finished, deliveries
 from nodes.dialogue.grounds import Question, Recalled
-from nodes.dialogue.outbox import Outbox
+from nodes.dialogue.outbox import Delivery, Outbox
 from nodes.dialogue.ports import Generation, Outlook
 from nodes.dialogue.reality.cache import Reality
 from nodes.dialogue.reality.keeper import Keeper
@@ -96,6 +96,11 @@ class Reach:
 
     async def keep(self, finished: Finished, conversation: Conversation | None, trace: TraceReply) -> None:
         await asyncio.shield(asyncio.to_thread(self._write_down, finished, conversation, trace))
+        self.courier.poke()
+
+    async def deliver(self, owed: Sequence[Delivery]) -> None:
+        """Write down what others are to be told, and have it brought to them."""
+        await asyncio.shield(asyncio.to_thread(self.outbox.put, owed))
         self.courier.poke()
 
     def _write_down(self, finished: Finished, conversation: Conversation | None, trace: TraceReply) -> None:

@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from nodes.dialogue import cascade, conversation
+from nodes.dialogue import cascade, conversation, hindsight
 from nodes.dialogue.cascade import Attempt
 from nodes.dialogue.choice import Candidate, Choice, Situation, choose
 from nodes.dialogue.config import DialogueConfig
@@ -157,9 +157,23 @@ class Responder:
         rate = outlook.energy.atp_per_cpu_s if outlook.energy else 0.0
         answer = _model_answer(turn, chosen, outlook, rate)
         after = conversation.extended(
-            turn.conversation, exchange.ask.text, chosen.generated.text, chosen.level.name, self.config.conversation
+            turn.conversation,
+            exchange.ask.text,
+            chosen.generated.text,
+            chosen.level.name,
+            self.config.conversation,
+            exchange.ident,
         )
-        finished = Finished(answer, turn.messages, turn.attempts, chosen, exchange.classified, rate)
+        finished = Finished(
+            answer,
+            turn.messages,
+            turn.attempts,
+            chosen,
+            exchange.classified,
+            rate,
+            failures=len(turn.failed),
+            hindsight=hindsight.of_turn(before, exchange.classified),
+        )
         completed = await self._complete(exchange, finished, after)
         await self.ports.remember(question, completed)
         return completed
@@ -211,7 +225,13 @@ class Responder:
         ask = exchange.ask
         with exchange.stage("classify") as stage:
             try:
-                request = Classify(text=ask.text, session=ask.session, speech=ask.source == "voice")
+                request = Classify(
+                    text=ask.text,
+                    session=ask.session,
+                    speech=ask.source == "voice",
+                    loudness=ask.loudness,
+                    rate=ask.rate,
+                )
                 classified = await self.ports.classify(request, exchange.trace)
             except SageError as error:
                 self._note(exchange, "classify", f"the context is not known: {error}")

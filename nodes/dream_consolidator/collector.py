@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from nodes.dream_consolidator.examples import Example, conversation_digest, from_offer, lot, unfit
+from nodes.dream_consolidator.examples import Example, conversation_digest, from_offer, lot, revised_by, unfit
 from nodes.dream_consolidator.settings import Collect
-from protocol.messages.dream import Keep, Kept
+from protocol.messages.dream import Keep, Kept, Revise, Revised
 from runtime.sealing import Sealer
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Collector:
         self._database = open_database(path, _SCHEMA)
         self.secret = self._read_secret()
         self._held = int(self._database.execute("SELECT count(*) FROM example").fetchone()[0])
-        self._counts = {"kept": 0, "refused": 0, "repeated": 0, "duplicates": 0, "evicted": 0}
+        self._counts = {"kept": 0, "refused": 0, "repeated": 0, "duplicates": 0, "evicted": 0, "revised": 0}
 
     def offer(self, keep: Keep, received_ns: int) -> Kept:
         """Keep the exchange if it is worth it; say why or why not. The same exchange offered again changes nothing."""
@@ -69,13 +69,26 @@ class Collector:
         self._counts["evicted"] += len(evicted)
         return self._reply(keep, True, why, "kept")
 
+    def revise(self, revise: Revise) -> Revised:
+        """Take in what was learned of a kept exchange later. One that is not kept, or knows it already, stays so."""
+        found = self._find(revise.exchange)
+        if found is None:
+            return Revised(exchange=revise.exchange, revised=False, why="it is not kept")
+        revised = revised_by(found, revise)
+        if revised == found:
+            return Revised(exchange=revise.exchange, revised=False, why="nothing changed")
+        with self._database:
+            self._database.execute(
+                "UPDATE example SET salience = ?, sealed = ? WHERE exchange = ?",
+                (revised.salience, self._sealed(revised), revised.exchange),
+            )
+        self._counts["revised"] += 1
+        return Revised(exchange=revise.exchange, revised=True, why=f"salience {revised.salience:.2f}")
+
     def examples(self) -> list[Example]:
         """All of them, oldest first. Raises `SealError` where one was changed on disk."""
         rows = self._database.execute("SELECT exchange, sealed FROM example ORDER BY received_ns, exchange")
-        return [
-            msgspec.msgpack.decode(self._sealer.open(sealed, _place(exchange)), type=Example)
-            for exchange, sealed in rows
-        ]
+        return [self._opened(exchange, sealed) for exchange, sealed in rows]
 
     @property
     def count(self) -> int:
@@ -104,9 +117,19 @@ class Collector:
                 example.level,
                 example.salience,
                 example.received_ns,
-                self._sealer.seal(msgspec.msgpack.encode(example), _place(example.exchange)),
+                self._sealed(example),
             ),
         )
+
+    def _find(self, exchange: str) -> Example | None:
+        row = self._database.execute("SELECT sealed FROM example WHERE exchange = ?", (exchange,)).fetchone()
+        return self._opened(exchange, row[0]) if row else None
+
+    def _sealed(self, example: Example) -> bytes:
+        return self._sealer.seal(msgspec.msgpack.encode(example), _place(example.exchange))
+
+    def _opened(self, exchange: str, sealed: bytes) -> Example:
+        return msgspec.msgpack.decode(self._sealer.open(sealed, _place(exchange)), type=Example)
 
     def _evict(self, held: int) -> set[str]:
         """Bring the store from `held` examples down to its capacity; which ones had to go.

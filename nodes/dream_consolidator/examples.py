@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from protocol.messages.dream import Keep
+from protocol.messages.dream import Keep, Revise
 from protocol.messages.model import ChatMessage
 
 _NOT_A_WORD = re.compile(r"[\W_]+")
@@ -60,6 +60,16 @@ def from_offer(keep: Keep, received_ns: int) -> Example:
         verifier=keep.verifier,
         confidence=keep.confidence,
         received_ns=received_ns,
+    )
+
+
+def revised_by(example: Example, revise: Revise) -> Example:
+    """The example with what was learned of it later; what is not known any better stays."""
+    return msgspec.structs.replace(
+        example,
+        salience=example.salience if revise.snarc is None else revise.snarc.salience,
+        score=example.score if revise.score is None else revise.score,
+        verifier=example.verifier if revise.score is None else revise.source,
     )
 
 

@@ -26,6 +26,8 @@ from protocol.messages.dream import (
     DreamStatusRequest,
     Keep,
     Kept,
+    Revise,
+    Revised,
     StartDream,
 )
 from protocol.messages.metabolism import Metabolic, MetabolicState, Settle
@@ -96,6 +98,11 @@ class DreamConsolidator(Node):
     async def keep(self, offer: Keep, call: Call) -> Kept:
         """Keep an exchange if something can be learned from it; answered once it is on the disk."""
         return self._collector.offer(offer, self.clock.wall_ns())
+
+    @serve(Revise, concurrency=64, queue=1024)
+    async def revise(self, revise: Revise, call: Call) -> Revised:
+        """Take in what was learned of an exchange after it was offered; answered once it is on the disk."""
+        return self._collector.revise(revise)
 
     @serve(StartDream)
     async def start_dream(self, request: StartDream, call: Call) -> DreamCompleted:

@@ -90,6 +90,10 @@ class ExchangeScored(msgspec.Struct, frozen=True, kw_only=True):
     """Salience of the conversation as it stands with this exchange: what its attention state is worth."""
     known: bool = True
     """False: the exchange is not remembered, and nothing was scored."""
+    outcome: float | None = None
+    """0..1: how it turned out, as far as is known."""
+    outcome_source: str = ""
+    """Who says so; of several the one with the most authority, see `Reward`."""
 
 
 class Reward(msgspec.Struct, frozen=True, kw_only=True):

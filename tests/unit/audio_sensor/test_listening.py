@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nodes.audio_sensor.listening import Listener, SpeechBegan, SpeechEnded, Understood
+from nodes.audio_sensor.listening import Listener, SpeechBegan, SpeechEnded, Understood, loudness
 from nodes.audio_sensor.slots import FRAME, FRAME_S, Readiness, Transcript
 from nodes.audio_sensor.utterances import Endpointing, Segmenter
 
@@ -109,3 +109,9 @@ def test_a_long_speech_comes_in_pieces_and_no_frame_is_lost(listen):
 def test_audio_that_nobody_needs_is_forgotten(listen):
     _, made, _ = listen(frames(5000))
     assert len(made._kept) < 20
+
+
+def test_loudness_is_told_in_decibels_against_full_scale():
+    assert loudness(np.ones(100, np.float32)) == pytest.approx(0.0)
+    assert loudness(np.full(100, -0.1, np.float32)) == pytest.approx(-20.0, abs=1e-4)
+    assert loudness(np.zeros(100, np.float32)) == -120.0

@@ -11,7 +11,7 @@ from nodes.dream_consolidator.collector import Collector, worth_keeping
 from nodes.dream_consolidator.settings import Collect
 from protocol.errors import SealError
 from protocol.messages.context import Snarc
-from protocol.messages.dream import Keep
+from protocol.messages.dream import Keep, Revise
 from protocol.messages.model import ChatMessage
 from runtime.sealing import Sealer
 
@@ -134,3 +134,28 @@ def test_it_tells_how_many_came_since_a_moment(collector: Collector) -> None:
     for number in range(5):
         collector.offer(offer(f"x{number}"), number)
     assert collector.received_since(2) == 2
+
+
+def test_what_is_learned_later_reaches_a_kept_example(collector: Collector) -> None:
+    collector.offer(offer("x1", score=1.0, verifier="arithmetic"), 7)
+    revised = collector.revise(Revise(exchange="x1", snarc=Snarc(salience=0.7), score=0.0, source="user"))
+    assert (revised.revised, revised.why) == (True, "salience 0.70")
+    (example,) = collector.examples()
+    assert (example.salience, example.score, example.verifier) == (0.7, 0.0, "user")
+    assert (example.answer, example.received_ns) == ("a thing", 7)
+
+
+def test_what_is_not_known_any_better_stays(collector: Collector) -> None:
+    collector.offer(offer("x1", score=1.0, verifier="arithmetic"), 7)
+    assert collector.revise(Revise(exchange="x1", snarc=Snarc(salience=0.6), source="uncorrected")).revised
+    (example,) = collector.examples()
+    assert (example.salience, example.score, example.verifier) == (0.6, 1.0, "arithmetic")
+
+
+def test_told_twice_or_of_what_is_not_kept_nothing_changes(collector: Collector) -> None:
+    collector.offer(offer("x1"), 7)
+    revise = Revise(exchange="x1", snarc=Snarc(salience=0.6))
+    assert collector.revise(revise).revised
+    assert collector.revise(revise).why == "nothing changed"
+    assert collector.revise(Revise(exchange="never kept", score=1.0)).why == "it is not kept"
+    assert collector.stats()["revised"] == 1
