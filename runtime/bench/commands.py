@@ -1,4 +1,4 @@
-"""`sage bench …`: benchmarks, each ending in one record with its goals."""
+"""`sage bench …` and `sage experiment …`: benchmarks and experiments, each ending in one record with its goals."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from runtime.verbs import Verbs
 @click.group(cls=Verbs, points="sage.benchmarks")
 def bench() -> None:
     """Measure this installation, side by side with what it is compared to."""
+
+
+@click.group(cls=Verbs, points="sage.experiments")
+def experiment() -> None:
+    """Try what the system is made for, side by side with what it is compared to."""
 
 
 @bench.command()
