@@ -97,7 +97,7 @@ def configurations(draw: st.DrawFn) -> MetabolismConfig:
 
 
 @given(config=configurations())
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_a_configuration_that_passes_the_local_rules_makes_a_sound_machine(config: MetabolismConfig) -> None:
     assert misordered(config) == []
     assert explore(config).violations == ()
