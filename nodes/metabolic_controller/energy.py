@@ -1,45 +1,32 @@
-"""The ATP account, in double entry: what one account gains another loses, so the sum of all is zero, exactly.
+"""What moves energy, and how much: time that passes in a state, and things that were done and are settled.
 
-    income ──┐                      ┌──> exchange, dream      (settled, each named)
-             ├──> budget ───────────┤
-    reserve ─┘                      └──> base                 (what being in a state costs)
+The budget may be overdrawn as far as the configuration allows; what is spent beyond that is drawn from the reserve, so
+that recovery never takes longer than a known time. Income beyond the capacity is not taken.
 
-Amounts are whole micro-ATP: sums of integers do not drift. The budget may be overdrawn as far as the configuration
-allows; what is spent beyond that is drawn from the reserve, so that recovery never takes longer than a known time.
-Income beyond the capacity is not taken.
-
-Time and amounts already settled are arguments; keeping them is the store's work.
+Time and amounts already settled are arguments. How amounts are booked: `accounts`; what is held beforehand:
+`reservations`.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from nodes.metabolic_controller import reservations
+from nodes.metabolic_controller.accounts import (
+    BUDGET,
+    INCOME,
+    MICRO,
+    OPENING,
+    RESERVE,
+    SPENT,
+    Account,
+    micro,
+    post,
+)
 from nodes.metabolic_controller.config import EnergyConfig
 from protocol.messages.metabolism import Energy, Metabolic, Settle
 
-MICRO = 1_000_000
-"""Micro-ATP in an ATP."""
-
-
-class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """Balances in micro-ATP. `income` and `reserve` count what they gave, the purposes what they got."""
-
-    opening: int
-    income: int = 0
-    reserve: int = 0
-    spent: dict[str, int] = {}
-    at_s: float = 0.0
-    """Clock time up to which income and base load are booked."""
-
-    @property
-    def budget(self) -> int:
-        """What is left, in micro-ATP; negative where the account is overdrawn."""
-        return self.opening + self.income + self.reserve - sum(self.spent.values())
-
-    @property
-    def atp(self) -> float:
-        return self.budget / MICRO
+__all__ = ["MICRO", "Account", "Settlement", "cost", "elapse", "holding", "micro", "open_account", "resume", "settle"]
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +38,15 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
 
 def open_account(config: EnergyConfig, now_s: float) -> Account:
     """A full account."""
-    return Account(opening=micro(config.capacity), at_s=now_s)
+    return holding(config.capacity, now_s)
+
+
+def holding(atp: float, now_s: float = 0.0) -> Account:
+    """A new account with so much in it; it may be overdrawn."""
+    opened, amount = Account(at_s=now_s), micro(atp)
+    if amount < 0:
+        return post(opened, BUDGET, OPENING, -amount)
+    return post(opened, OPENING, BUDGET, amount)
 
 
 def elapse(account: Account, state: Metabolic, now_s: float, config: EnergyConfig) -> Account:
@@ -59,23 +54,35 @@ def elapse(account: Account, state: Metabolic, now_s: float, config: EnergyConfi
     minutes = max(0.0, now_s - account.at_s) / 60.0
     rate = config.rates[state]
     base = micro(rate.base * minutes)
-    room = max(0, micro(config.capacity) - account.budget + base)
+    room = max(0, micro(config.capacity) - account.left + base)
     income = min(micro(rate.income * minutes), room)
-    paid = msgspec.structs.replace(account, income=account.income + income, at_s=now_s)
-    return _spend(paid, "base", base, config)
+    paid = post(msgspec.structs.replace(account, at_s=now_s), INCOME, BUDGET, income, state)
+    return _spend(paid, "base", state, base, config)
 
 
-def resume(account: Account, now_s: float) -> Account:
-    """The account after a time in which nobody kept it: that time is not booked."""
-    return msgspec.structs.replace(account, at_s=now_s)
+def resume(account: Account, now_s: float, config: EnergyConfig) -> Account:
+    """The account after a time in which nobody kept it: that time is not booked.
+
+    Reservations, whose times count from 0 in what is kept, go on; none lasts longer than it could have been asked for,
+    whatever the wall clock did meanwhile.
+    """
+    held = {
+        ident: msgspec.structs.replace(one, expires_s=now_s + min(one.expires_s, config.reservation_limit))
+        for ident, one in account.held.items()
+    }
+    return msgspec.structs.replace(account, held=held, at_s=now_s)
 
 
 def settle(account: Account, claim: Settle, earlier: int | None, config: EnergyConfig) -> Settlement:
-    """Book what `claim` cost. `earlier` is what was booked under its ident before, None where nothing was."""
+    """Give back what was held for `claim`, and book what it cost.
+
+    `earlier` is what was booked under its ident before, None where nothing was.
+    """
     if earlier is not None:
         return Settlement(account=account, charged=earlier, repeated=True)
     amount = cost(claim, config)
-    return Settlement(account=_spend(account, claim.kind, amount, config), charged=amount)
+    freed = reservations.release(account, claim.ident)
+    return Settlement(account=_spend(freed, claim.kind, claim.ident, amount, config), charged=amount)
 
 
 def cost(claim: Settle, config: EnergyConfig) -> int:
@@ -91,21 +98,16 @@ def statement(account: Account, config: EnergyConfig, source: str = "cpu") -> En
         atp=account.atp,
         capacity=config.capacity,
         income=(account.income + account.reserve) / MICRO,
-        spent={purpose: amount / MICRO for purpose, amount in sorted(account.spent.items())},
+        spent={kind: amount / MICRO for kind, amount in sorted(account.spent.items())},
         opening=account.opening / MICRO,
         source=source,
         atp_per_cpu_s=config.atp_per_cpu_s,
+        atp_per_joule=config.atp_per_joule,
+        reserved=account.reserved / MICRO,
+        from_reserve=account.reserve / MICRO,
     )
 
 
-def micro(atp: float) -> int:
-    return round(atp * MICRO)
-
-
-def _spend(account: Account, purpose: str, amount: int, config: EnergyConfig) -> Account:
-    beyond = max(0, amount - account.budget - micro(config.overdraft))
-    return msgspec.structs.replace(
-        account,
-        reserve=account.reserve + beyond,
-        spent={**account.spent, purpose: account.spent.get(purpose, 0) + amount},
-    )
+def _spend(account: Account, kind: str, ident: str, amount: int, config: EnergyConfig) -> Account:
+    beyond = max(0, amount - account.left - micro(config.overdraft))
+    return post(post(account, RESERVE, BUDGET, beyond, ident), BUDGET, SPENT + kind, amount, ident)

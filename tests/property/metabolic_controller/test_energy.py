@@ -46,7 +46,7 @@ def test_every_atp_spent_is_traced_and_nothing_is_charged_twice(operations: list
 
 @given(st.sampled_from(Metabolic), st.floats(1, 3600), st.floats(0.1, 0.9))
 def test_time_booked_in_two_parts_is_time_booked_at_once(state: Metabolic, seconds: float, share: float) -> None:
-    start = energy.Account(opening=energy.micro(50))
+    start = energy.holding(50)
     whole = energy.elapse(start, state, seconds, CONFIG)
     half = energy.elapse(start, state, seconds * share, CONFIG)
     assert abs(energy.elapse(half, state, seconds, CONFIG).budget - whole.budget) <= 4

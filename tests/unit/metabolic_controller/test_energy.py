@@ -1,4 +1,5 @@
 from nodes.metabolic_controller import energy
+from nodes.metabolic_controller.accounts import Posting
 from nodes.metabolic_controller.config import MetabolismConfig
 from nodes.metabolic_controller.energy import MICRO
 from protocol.messages.metabolism import Metabolic, Settle
@@ -9,7 +10,7 @@ CONFIG = files.load(paths.shipped("configs/metabolism.yaml"), MetabolismConfig).
 
 
 def account(atp: float = 50.0) -> energy.Account:
-    return energy.Account(opening=energy.micro(atp))
+    return energy.holding(atp)
 
 
 def test_a_state_earns_and_costs_by_the_minute():
@@ -33,6 +34,7 @@ def test_an_exchange_costs_its_processor_seconds():
     settled = energy.settle(account(), Settle(ident="x", cpu_s=4.0), None, CONFIG)
     assert (settled.charged, settled.repeated) == (2 * MICRO, False)
     assert settled.account.spent == {"exchange": 2 * MICRO}
+    assert settled.account.unwritten[-1] == Posting("budget", "spent/exchange", 2 * MICRO, "x")
     assert settled.account.atp == 48.0
 
 
@@ -61,5 +63,5 @@ def test_the_statement_adds_up():
 
 
 def test_a_time_in_which_nobody_kept_the_account_is_not_booked():
-    resumed = energy.resume(account(), 5000.0)
+    resumed = energy.resume(account(), 5000.0, CONFIG)
     assert energy.elapse(resumed, Metabolic.REST, 5000.0, CONFIG).atp == 50.0

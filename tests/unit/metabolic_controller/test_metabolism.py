@@ -15,7 +15,7 @@ WAKE, FOCUS, REST, DREAM, CRISIS = Metabolic
 def alive(state: Metabolic = WAKE, atp: float = 50.0, **sensed: object) -> Metabolism:
     """It entered `state` as transition 7, at time 0."""
     standing = Standing(state=state, number=7, reason="test", since_s=0.0)
-    account = energy.Account(opening=energy.micro(atp))
+    account = energy.holding(atp)
     return Metabolism(CONFIG, standing, account, Senses(stirred_s=0.0, **sensed))
 
 
