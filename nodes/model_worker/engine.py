@@ -7,6 +7,7 @@ Everything here is synchronous and belongs to one thread. Time comes in as a clo
 """
 
 import contextlib
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ import torch
 
 from nodes.model_worker import generation, loading
 from nodes.model_worker.admission import Admission
-from nodes.model_worker.errors import ContextTooLong, ModelError, ModelMemory, UnknownSession
+from nodes.model_worker.errors import ContextTooLong, ModelError, ModelMemory, StateOutOfReach, UnknownSession
 from nodes.model_worker.kv.exactness import Exactness
 from nodes.model_worker.kv.sessions import Session, Sessions
 from nodes.model_worker.kv.shelf import Shelf
@@ -27,7 +28,7 @@ from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.turn import Stages, Turn
-from protocol.messages.model import Generate, Generated, ModelInfo, StateResumed, StateSaved, Token
+from protocol.messages.model import Generate, Generated, ModelInfo, StateForgotten, StateResumed, StateSaved, Token
 from runtime.clock import Clock
 
 
@@ -187,6 +188,23 @@ class Engine:
             return StateSaved(sessions=len(self._sessions), problem=problem)
         self._shelf.flush()
         return StateSaved(sessions=len(self._sessions), problem=self._shelf.problem)
+
+    def forget_state(self, name: str) -> StateForgotten:
+        """Drop what is kept of a conversation, in memory and on the disk. Raises StateOutOfReach."""
+        tokens = self._sessions.forget(name)
+        freed = 0
+        try:
+            if self._shelf is not None:
+                self._shelf.forget(name)
+            if self._vault is not None:
+                freed = self._vault.forget(self.level.model, name)
+        except (OSError, sqlite3.Error) as error:
+            raise StateOutOfReach(
+                f"what is on the disk could not be removed: {error}",
+                place=f"level {self.level.name}",
+                remedy=f"`sage kv remove {name}` once the disk can be written",
+            ) from error
+        return StateForgotten(session=name, tokens=tokens, bytes=freed)
 
     def resume_state(self, name: str) -> StateResumed:
         """Have all that is kept of a conversation in memory.

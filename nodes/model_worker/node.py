@@ -20,6 +20,7 @@ from protocol.messages.context import ExchangeScored
 from protocol.messages.dream import AdapterCurrent
 from protocol.messages.metabolism import MetabolicState
 from protocol.messages.model import (
+    ForgetState,
     Generate,
     Generated,
     InfoRequest,
@@ -27,6 +28,7 @@ from protocol.messages.model import (
     ModelInfo,
     ResumeState,
     SaveState,
+    StateForgotten,
     StateResumed,
     StateSaved,
     Token,
@@ -122,6 +124,11 @@ class ModelWorker(Node):
     @serve(ResumeState)
     async def resume_state(self, request: ResumeState, _call: Call) -> StateResumed:
         return await self._worker.resume_state(request.session)
+
+    @serve(ForgetState)
+    async def forget_state(self, request: ForgetState, _call: Call) -> StateForgotten:
+        """Drop what is kept of a conversation; its next turn is computed anew."""
+        return await self._worker.forget_state(request.session)
 
     async def metabolic_changed(self, state: MetabolicState) -> None:
         """Unload before the transition counts as taken up; load beside it, for that may take long."""

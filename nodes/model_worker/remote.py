@@ -29,7 +29,7 @@ from nodes.model_worker.errors import ModelError, ModelMissing, ModelUnfit, Unkn
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
 from protocol.errors import BadRequest
-from protocol.messages.model import Generate, Generated, ModelInfo, StateResumed, StateSaved, Token
+from protocol.messages.model import Generate, Generated, ModelInfo, StateForgotten, StateResumed, StateSaved, Token
 from runtime.clock import Clock
 
 CONNECT_S = 5.0
@@ -117,6 +117,10 @@ class RemoteEngine:
 
     def save_state(self) -> StateSaved:
         return StateSaved(sessions=0, problem="")
+
+    def forget_state(self, name: str) -> StateForgotten:
+        """The server keeps what it keeps; nothing lies here."""
+        return StateForgotten(session=name, tokens=0, bytes=0)
 
     def resume_state(self, name: str) -> StateResumed:
         raise UnknownSession(NO_STATE, place=f"level {self.level.name}", remedy="send the conversation")

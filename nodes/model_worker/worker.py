@@ -15,7 +15,7 @@ import msgspec
 from nodes.model_worker.errors import ModelError
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
-from protocol.messages.model import Generate, Generated, ModelInfo, StateResumed, StateSaved, Token
+from protocol.messages.model import Generate, Generated, ModelInfo, StateForgotten, StateResumed, StateSaved, Token
 from runtime.clock import Clock
 
 if TYPE_CHECKING:
@@ -125,6 +125,10 @@ class Worker:
         if self._engine is None:
             return False
         return await self._run(lambda engine: engine.matters(session, salience))
+
+    async def forget_state(self, session: str) -> StateForgotten:
+        """As `Engine.forget_state`."""
+        return await self._run(lambda engine: engine.forget_state(session))
 
     async def _settle(self) -> None:
         """Use the time until the next request; it is noticed after each chunk."""

@@ -235,6 +235,12 @@ class Reality:
             rows = self.shelf.standing(kind, Standing.BROKEN)
             return [known for row in rows if (known := self.opened(row)) is not None]
 
+    def bears(self, key: str) -> int:
+        """How many rest directly on it."""
+        with self._lock:
+            row = self.shelf.row(key)
+            return self.shelf.bears(row.number) if row is not None else 0
+
     def flush(self) -> None:
         """Write down when each was last used."""
         with self.transaction():

@@ -95,8 +95,8 @@ class Dropper:
         for kind in (PREFIX, SENSE):
             for owed in await asyncio.to_thread(self._reality.broken, kind):
                 left += not await self._drop(owed)
-        if not left:
-            for done in await asyncio.to_thread(self._reality.broken, CONVERSATION):
+        for done in await asyncio.to_thread(self._reality.broken, CONVERSATION):
+            if not await asyncio.to_thread(self._reality.bears, done.key):
                 await asyncio.to_thread(self._reality.forget, key=done.key)
         return left
 

@@ -124,6 +124,8 @@ class Counts:
     answers_forgotten: int = 0
     """Earlier answers whose ids gave way to later ones of the same session."""
     sessions_forgotten: int = 0
+    sessions_dropped: int = 0
+    """Because somebody asked for it."""
     restored: int = 0
     """Chunks read from the disk."""
     unusable: int = 0
@@ -273,6 +275,25 @@ class Sessions:
         self._kept.clear()
         self._tree = Tree(self._tree.size, self._discover)
         self._clear_desk()
+
+    def forget(self, name: str) -> int:
+        """Drop a conversation from memory, but not what others begin with; how many tokens are no longer held."""
+        session = self._kept.pop(name, None)
+        if session is None:
+            return 0
+        line = session.end.line()
+        if any(chunk in self._laid for chunk in line):
+            self._refill()
+            self._clear_desk()
+        self._end_at(session, self._tree.root)
+        dropped = 0
+        for chunk in reversed(line):
+            if _needed(chunk):
+                break
+            dropped += len(chunk.ids)
+            self._tree.drop(chunk)
+        self.counts.sessions_dropped += 1
+        return dropped
 
     def stats(self) -> dict[str, float]:
         chunks = sum(1 for _ in self._tree.chunks())
@@ -593,6 +614,17 @@ def _in_full(line: list[Chunk], tokens: int) -> list[Chunk]:
 
 def _is_beginning(part: list[int], whole: list[int]) -> bool:
     return len(part) < len(whole) and whole[: len(part)] == part
+
+
+def _needed(chunk: Chunk) -> bool:
+    """Whether a conversation ends here or further on, or somebody works on it."""
+    waiting = [chunk]
+    while waiting:
+        each = waiting.pop()
+        if each.ends or each.pins:
+            return True
+        waiting += each.children
+    return False
 
 
 def _bears(chunk: Chunk) -> bool:

@@ -160,6 +160,14 @@ class Shelf:
                 atexit.register(self.close)  # an interpreter that ends beneath a writing thread dies of it
             self._changed.notify_all()
 
+    def forget(self, name: str) -> None:
+        """Write down nothing more of the conversation."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._in_hand is None or self._in_hand.name != name)
+            self._waiting.pop(name, None)
+            self._failing.pop(name, None)
+            self.problem = next(reversed(self._failing.values()), "")
+
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until each that waits was tried; False if that took longer or one failed (then see `problem`)."""
         with self._changed:

@@ -229,6 +229,17 @@ class Vault:
                 address = chunk.parent
             return freed
 
+    def forget(self, model: str, name: str) -> int:
+        """Take out what any version of this model keeps of a conversation; how many bytes that gave back.
+
+        Raises OSError, sqlite3.Error, and TimeoutError where somebody else is writing for long.
+        """
+        with self.alone():
+            rows = self.index.sessions_of(self.person(name))
+            found = [(row, self._read_manifest(self.directory / "sessions" / row.file)) for row in rows]
+            ours = [row for row, kept in found if kept is not None and kept[1].model == model]
+            return sum(self.remove_session(row) for row in ours)
+
     # The budget
 
     def evict(self) -> None:

@@ -233,3 +233,29 @@ def test_stats_tell_what_is_held_and_what_was_dropped() -> None:
     assert {"hits", "misses", "evicted", "oversized", "broken", "answers_forgotten"} <= stats.keys()
     kept.clear()
     assert kept.nbytes == 0
+
+
+def test_a_forgotten_session_is_computed_anew_and_others_keep_what_they_share() -> None:
+    kept = sessions()
+    use(kept, "a", [*range(10), 50, 51])
+    use(kept, "b", [*range(10), 60, 61])
+    assert kept.forget("b") == 4, "the chunk of its own; the two before it are also a's"
+    assert use(kept, "a", [*range(10), 50, 51, 52]) == 12
+    assert use(kept, "b", [*range(10), 60, 61, 62]) == 10, "what it shares with a; the rest is gone"
+    kept.forget("a")
+    kept.forget("b")
+    assert not list(kept._tree.chunks())
+    assert use(kept, "a", [*range(10), 50]) == 0
+    assert (kept.forget("never"), kept.counts.sessions_dropped) == (0, 3)
+
+
+def test_forgetting_one_session_loses_nothing_of_another_that_lies_on_the_desk_alone() -> None:
+    kept = sessions()
+    use(kept, "a", list(range(8)))
+    kept.make_room(8)
+    for chunk in kept._laid:
+        chunk.data = None
+    use(kept, "b", [*range(8), 9])
+    kept.forget("b")
+    assert use(kept, "a", [*range(8), 10]) == 8
+    assert kept.counts.lost == 0
