@@ -15,8 +15,9 @@ export HF_HUB_OFFLINE = 1
 demo: install debian
 	$(BIN)/sage demo --seed $(SEED)
 
+# As many tests at once as there are processors, up to four: most of them wait for processes that start.
 test: install debian lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-all: install debian lint
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600
