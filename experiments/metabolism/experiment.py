@@ -15,16 +15,18 @@ from experiments.metabolism.life import live
 from experiments.metabolism.measures import Measured, could_at, measured, together
 from experiments.metabolism.rivals import AWAKE, CHANCE, THIS
 from experiments.metabolism.world import Stream, World, digest, load, stream
-from nodes.metabolic_controller.config import MetabolismConfig
+from nodes.metabolic_controller.config import MetabolismConfig, misordered
 from protocol.errors import ConfigError
 from runtime import config, paths
 from runtime.bench.record import Goal, at_least, at_most
 from runtime.bench.session import Outcome, Progress, Session
 from runtime.bench.statistics import median, spread
 
-SEEDS, QUICK_SEEDS = 20, 4
+DAYS, QUICK_DAYS = 20, 4
+"""Of all courses of a rival together."""
 VARIED, QUICK_VARIED = 5, 1
-"""Seeds of each variation."""
+"""Courses of a day for each variation."""
+DAY = "day"
 QUIETS = (0.0, 300.0, 600.0)
 
 Found = Mapping[str, Sequence[Measured]]
@@ -35,9 +37,12 @@ def measure(session: Session, course: str, path: Path | None) -> Outcome:
     world = load()
     file = path or paths.shipped("configs/metabolism.yaml")
     settings = config.load(file, MetabolismConfig)
+    if wrong := misordered(settings):
+        raise ConfigError("; ".join(wrong), place=str(file))
     if course not in world.days:
         raise ConfigError(f"{course!r} is not one of {', '.join(world.days)}", place="--course")
-    seeds = range(session.seed, session.seed + (QUICK_SEEDS if session.quick else SEEDS))
+    days = QUICK_DAYS if session.quick else DAYS
+    seeds = range(session.seed, session.seed + max(1, days // len(world.days[course])))
     digests = {
         "world": digest(world),
         "courses": digest(*(stream(world, course, seed) for seed in seeds)),
@@ -45,21 +50,21 @@ def measure(session: Session, course: str, path: Path | None) -> Outcome:
     }
     click.echo("\n".join(f"{name:8} sha256 {value}" for name, value in digests.items()), err=True)
     session.raw(course=course, seeds=list(seeds), sha256=digests)
-    varied = seeds[: QUICK_VARIED if session.quick else VARIED]
+    varied = range(session.seed, session.seed + (QUICK_VARIED if session.quick else VARIED))
     changed = [*variations.worlds()]
     mended = [*variations.machines()]
     progress = session.progress(3 * len(seeds) + len(varied) * (2 * len(changed) + len(mended)) + 1)
 
     found, shown = _rivals(session, progress, world, settings, course, seeds)
-    table = {name: _pair(session, progress, name, change(world), settings, course, varied) for name, change in changed}
-    others = {one.name: _mended(session, progress, one, world, settings, course, varied) for one in mended}
-    busy = stream(variations.ten_times(world), "day", session.seed)
+    table = {name: _pair(session, progress, name, change(world), settings, varied) for name, change in changed}
+    others = {one.name: _mended(session, progress, one, world, settings, varied) for one in mended}
+    busy = stream(variations.ten_times(world), DAY, session.seed)
     looked = list(defects(world, settings, busy, session.seed))
     progress.advance(1, "the forerunner's defects")
 
     figures = _figures(found, table, others, looked, digests)
     picture = _picture(session, world, shown)
-    text = report.text(found, table, others, looked, digests, str(file), picture, len(varied))
+    text = report.text(found, table, others, looked, digests, str(file), picture)
     return Outcome(
         figures=figures,
         goals=_goals(found),
@@ -96,13 +101,12 @@ def _pair(
     name: str,
     world: World,
     settings: MetabolismConfig,
-    course: str,
     seeds: range,
 ) -> Found:
-    """The machine and the one that never sleeps in another world."""
+    """The machine and the one that never sleeps in days of another world."""
     found: dict[str, list[Measured]] = {AWAKE: [], THIS: []}
     for seed in seeds:
-        drawn = stream(world, course, seed)
+        drawn = stream(world, DAY, seed)
         for rival, make in ((AWAKE, rivals.always_awake), (THIS, rivals.this_machine)):
             found[rival].append(measured(live(world, drawn, make(settings, world)), world, settings))
             session.raw(world=name, seed=seed, rival=rival, **report.row(found[rival][-1]))
@@ -116,15 +120,14 @@ def _mended(
     machine: variations.Mended,
     world: World,
     settings: MetabolismConfig,
-    course: str,
     seeds: range,
 ) -> list[Measured]:
-    """Another machine in the same world."""
+    """Another machine in days of the same world."""
     other = machine.change(settings)
     found = []
     for seed in seeds:
         whole = rivals.this_machine(other, world)
-        lived = live(world, stream(world, course, seed), whole, told_lessons=machine.told_lessons)
+        lived = live(world, stream(world, DAY, seed), whole, told_lessons=machine.told_lessons)
         found.append(measured(lived, world, other))
         session.raw(machine=machine.name, seed=seed, **report.row(found[-1]))
         progress.advance(1, machine.name)

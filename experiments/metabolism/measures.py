@@ -171,13 +171,17 @@ def could_at(course: Course, world: World, quiet_s: float) -> tuple[float, float
 
 
 def returns(course: Course, idle: Idle) -> tuple[int, int]:
-    """Returns into a state just left, nobody having stirred: without a cause, after a dream."""
+    """Returns into a state left a short time before, nobody having stirred: without a cause, after a dream."""
     flaps = dreamt = 0
-    for before, after in pairwise(course.entered):
-        same = after.state is before.left and after.at_s - before.at_s <= idle.return_
-        if not same or _stirred(course, before.at_s - idle.explains, after.at_s):
+    left_s: dict[Metabolic, float] = {}
+    for one in course.entered:
+        before_s = left_s.get(one.state)
+        left_s[one.left] = one.at_s
+        if before_s is None or one.at_s - before_s > idle.return_:
             continue
-        if any(leg.finished and not leg.vain and before.at_s <= leg.ended_s <= after.at_s for leg in course.legs):
+        if _stirred(course, before_s - idle.explains, one.at_s):
+            continue
+        if any(leg.finished and not leg.vain and before_s <= leg.ended_s <= one.at_s for leg in course.legs):
             dreamt += 1
         else:
             flaps += 1

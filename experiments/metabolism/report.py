@@ -19,10 +19,9 @@ def text(
     digests: Mapping[str, str],
     machine: str,
     picture: str,
-    varied: int,
 ) -> str:
     seeds, hours = len(found[THIS]), found[THIS][0].hours
-    few = {rival: each[:varied] for rival, each in found.items()}
+    awake = next(iter(table.values()))[AWAKE]
     told = (
         f"{seeds} courses of {hours:g} hours, each lived by every rival: the same questions, costs and luck. "
         f"SHA-256 of the world `{digests['world']}`, of the courses drawn `{digests['courses']}`, of the machine "
@@ -42,21 +41,18 @@ def text(
         "",
         *_spending(found),
         "",
-        f"## What the figures hang on: the world, one thing at a time ({varied} courses each)",
+        f"## What the figures hang on: the world, one thing at a time ({len(awake)} days each)",
         "",
         *_table(
             ("world", "saved", "saved without dreams", *_COLUMNS),
-            [_varied(name, pair) for name, pair in {"as it is": few, **table}.items()],
+            [_varied(name, pair) for name, pair in table.items()],
         ),
         "",
-        f"## The machine otherwise ({varied} courses each)",
+        f"## The machine otherwise ({len(awake)} days each)",
         "",
         *_table(
             ("machine", "saved", "saved without dreams", *_COLUMNS),
-            [
-                _varied(name, {AWAKE: few[AWAKE], THIS: each})
-                for name, each in {"as it ships": few[THIS], **others}.items()
-            ],
+            [_varied(name, {AWAKE: awake, THIS: each}) for name, each in others.items()],
         ),
         "",
         "## The forerunner's defects",
@@ -143,6 +139,7 @@ def _compared(found: Mapping[str, Sequence[Measured]]) -> list[str]:
                 f"{one.served:.2%}",
                 f"{one.fates.get('asleep', 0)}, {one.fates.get('late', 0)}",
                 _percent(one.failed),
+                f"{one.crises * 24 / one.hours:.1f}",
                 ", ".join(_seconds(one.first(share)) for share in (0.5, 0.95, 0.99)),
                 f"{one.dreamt_s / 60 / (one.hours / 24):.1f} of {one.could_s / 60 / (one.hours / 24):.0f} min",
                 _often(one),
@@ -156,6 +153,7 @@ def _compared(found: Mapping[str, Sequence[Measured]]) -> list[str]:
         "served",
         "lost asleep, lost late",
         "failed in the incident",
+        "crises a day",
         "first part p50, p95, p99 (s)",
         "dreamt a day, of what dreams could get",
         "transitions an hour: all, idle",

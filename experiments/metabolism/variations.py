@@ -14,6 +14,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 World_ = Callable[[World], World]
 Settings = Callable[[MetabolismConfig], MetabolismConfig]
 
+AS_IT_IS = "as it is"
 FACTORS = ((0.5, "× ½"), (2.0, "× 2"))
 MORNING = 7
 """Hour at which every night ends."""
@@ -31,7 +32,8 @@ class Mended(msgspec.Struct, frozen=True):
 
 
 def worlds() -> Iterator[tuple[str, World_]]:
-    """Name, and the world that differs from the given one by this alone."""
+    """Name, and the world that differs from the given one by this alone; first the given one."""
+    yield AS_IT_IS, lambda world: world
     for name, scale in _SCALES.items():
         for factor, word in FACTORS:
             yield f"{name} {word}", _scaled(scale, factor)
@@ -44,7 +46,8 @@ def worlds() -> Iterator[tuple[str, World_]]:
 
 
 def machines() -> Iterator[Mended]:
-    """The shipped machine with one threshold changed, and what the figures suggest."""
+    """The shipped machine, then with one threshold changed, then as the figures suggest."""
+    yield Mended(AS_IT_IS, lambda settings: settings)
     for quiet, word in ((300.0, "5m"), (1200.0, "20m")):
         yield Mended(f"dream.after {word}", _changed("dream", after=quiet))
     for quiet, word in ((60.0, "1m"), (360.0, "6m")):

@@ -52,6 +52,11 @@ def test_a_state_left_and_entered_again_without_a_cause_is_a_flap():
     assert returns(course(entered=BACK_AND_FORTH), WORLD.idle) == (1, 0)
 
 
+def test_the_way_back_may_lead_through_other_states():
+    around = (entered(1000.0, WAKE, REST), entered(1030.0, REST, DREAM), entered(1070.0, DREAM, WAKE))
+    assert returns(course(entered=around), WORLD.idle) == (1, 0)
+
+
 @pytest.mark.parametrize("stir_s", [945.0, 1050.0, 1100.0])
 def test_it_is_none_where_somebody_stirred_shortly_before_or_in_between(stir_s):
     assert returns(course(entered=BACK_AND_FORTH, stirs=(stir_s,)), WORLD.idle) == (0, 0)

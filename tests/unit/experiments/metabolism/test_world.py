@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from experiments.metabolism import world as worlds
+from experiments.metabolism.variations import AS_IT_IS
 from experiments.metabolism.variations import worlds as variations
 from nodes.metabolic_controller.config import MetabolismConfig
 from protocol.errors import ConfigError
@@ -59,7 +60,7 @@ def test_a_course_is_in_order_and_within_its_time(course):
 def test_every_variation_changes_the_world_and_leaves_it_whole():
     for name, change in variations():
         other = change(WORLD)
-        assert worlds.digest(other) != worlds.digest(WORLD), name
+        assert (worlds.digest(other) == worlds.digest(WORLD)) == (name == AS_IT_IS), name
         assert msgspec.convert(msgspec.to_builtins(other), worlds.World) == other, name
 
 
