@@ -1,9 +1,9 @@
 """One course of the world as a whole lives it: `live`. Discrete events on a virtual clock; nothing waits.
 
 What is simplified, for every rival alike: the whole device gives one answer at a time; a question takes the smallest
-level that is trusted with it, whatever the account holds, and no cascade; time alone brings a transition at a `tick`
-only; a dream under way holds an answer up for all of its grace. Where the policy says that nobody answers, nobody does:
-the workers would answer a dialogue that asked them all the same.
+level that is trusted with it, or a smaller one where the account refuses to hold its cost, and no cascade; time alone
+brings a transition at a `tick` only; a dream under way holds an answer up for all of its grace. Where the policy says
+that nobody answers, nobody does: the workers would answer a dialogue that asked them all the same.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from experiments.metabolism.timeline import Timeline
 from experiments.metabolism.world import PATTERN, LevelCost, Question, Stream, World
 from nodes.metabolic_controller import energy, senses
 from nodes.metabolic_controller.metabolism import Metabolism, Standing
-from protocol.messages.metabolism import Settle
+from protocol.messages.metabolism import Reserve, Settle
 
 NOBODY = "nobody"
 
@@ -118,6 +118,7 @@ class _Life:
 
     def _tick(self) -> None:
         self._decide()
+        self.whole.account = self.whole.account.written()  # The node does so now and then; what it holds is unchanged.
         now_s, busy = self.timeline.now_s, bool(self.asleep or self.queue or self.answering)
         if now_s <= self.stream.seconds:
             self.looks.append(
@@ -149,7 +150,7 @@ class _Life:
             return
         now_s, turn = self.timeline.now_s, self.queue.popleft()
         answer = self.whole.config.policy[self.whole.standing.state].answer
-        level = self._choose(turn.question, answer)
+        level = self._afforded(turn.question, self._choose(turn.question, answer))
         turn.level, turn.load_s = level.name, self.models.ready_in(level.name, now_s)
         self.answering = turn
         incident = self.world.incident
@@ -171,6 +172,17 @@ class _Life:
             wanted = self.ranks[kept] if kept else self.world.levels[-1]
             return max(wanted, self.ranks[question.needs], key=self.world.levels.index)
         return self.ranks[question.needs]
+
+    def _afforded(self, question: Question, wanted: LevelCost) -> LevelCost:
+        """The level whose cost the account holds: `wanted`, or the largest of the smaller ones that is not refused."""
+        levels = self.world.levels
+        for level in reversed(levels[: levels.index(wanted) + 1]):
+            wish = Reserve(ident=question.ident, atp=level.atp, ttl_s=self.world.patience, least=level is levels[0])
+            reserving = self.whole.reserve(wish, None, self.timeline.now_s)
+            if reserving.granted:
+                self.whole.account = reserving.account
+                return level
+        raise AssertionError("the smallest level is never refused")
 
     def _end(self, turn: _Turn, fate: Fate, first_s: float | None, atp: float) -> None:
         if self.answering is not turn:
@@ -209,7 +221,7 @@ class _Life:
         )
         whole, now_s = self.whole, self._stir()
         whole.sensed = senses.completed(whole.sensed, turn.question.ident, fate is not Fate.ANSWERED, now_s)
-        self._settle("exchange", turn.question.ident, atp)
+        self._settle("exchange", turn.question.ident, atp, answered=fate is Fate.ANSWERED)
         self._decide()
 
     # What follows
@@ -243,9 +255,9 @@ class _Life:
         self.whole.sensed = senses.learned(self.whole.sensed, self.dreams.lessons if self.told_lessons else 0)
         self._decide()
 
-    def _settle(self, kind: str, ident: str, atp: float) -> None:
-        claim = Settle(ident=ident, kind=kind, joules=atp / self.whole.config.energy.atp_per_joule)
-        self.whole.settled(self.whole.settle(claim, None, self.timeline.now_s), kind)
+    def _settle(self, kind: str, ident: str, atp: float, *, answered: bool = True) -> None:
+        claim = Settle(ident=ident, kind=kind, joules=atp / self.whole.config.energy.atp_per_joule, answered=answered)
+        self.whole.settled(self.whole.settle(claim, None, self.timeline.now_s), kind, answered=answered)
         if self.told_lessons:
             self.whole.sensed = senses.learned(self.whole.sensed, self.dreams.lessons)
 

@@ -6,6 +6,7 @@ None is defined by the thresholds of the machine that is judged, but for the one
                 incident made fail had its turn: it is counted apart, as `failed`, since it befalls whoever is awake.
     ATP         all that was spent: base metabolism, loads, answers, dreams. `work` is all of it but the dreams: who
                 never sleeps never dreams, so this compares the same service.
+    below       answers by a smaller level than the one trusted with the question: the account refused to hold more.
     first part  from the question to the first part of its answer, for all that were answered: rousing, waiting for the
                 device and for the model to be loaded included.
     dreams      of the time that dreams could get, the share in which a dream was worked at. They could where nobody had
@@ -30,7 +31,7 @@ from typing import Any
 import msgspec
 
 from experiments.metabolism.course import Course, Fate, Look
-from experiments.metabolism.world import HOUR_S, Idle, World
+from experiments.metabolism.world import HOUR_S, PATTERN, Idle, World
 from nodes.metabolic_controller.config import MetabolismConfig
 from protocol.messages.metabolism import Metabolic
 from runtime.bench.statistics import percentile
@@ -50,6 +51,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """The same without what they waited for a model to be loaded."""
     roused_s: tuple[float, ...]
     """And of those that found the whole asleep."""
+    below: int
     in_incident: int
     failed_in_incident: int
     states: dict[str, float]
@@ -104,6 +106,7 @@ def measured(course: Course, world: World, settings: MetabolismConfig) -> Measur
     fates = Counter(str(told.fate) for told in course.told)
     answered = [told for told in course.told if told.first_s is not None]
     trouble = [told for told in course.told if world.incident.holds(told.question.at_s)]
+    ranks = {PATTERN: 0} | {level.name: rank for rank, level in enumerate(world.levels)}
     flaps, dreamt = returns(course, world.idle)
     idle = [look for look in course.looks if look.quiet_s >= world.idle.quiet]
     could = [look for look in course.looks if _could(look, world, world.idle.quiet)]
@@ -118,6 +121,7 @@ def measured(course: Course, world: World, settings: MetabolismConfig) -> Measur
         roused_s=tuple(
             sorted(told.first_s - told.load_s for told in answered if told.first_s is not None and told.roused)
         ),
+        below=sum(ranks[told.level] < ranks[told.question.needs] for told in answered),
         in_incident=len(trouble),
         failed_in_incident=sum(told.fate is Fate.FAILED for told in trouble),
         states=_hours(course),

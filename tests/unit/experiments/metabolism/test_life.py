@@ -75,6 +75,11 @@ def test_who_is_cut_off_by_his_own_patience_is_late():
     assert set(fates) == {Fate.ANSWERED, Fate.LATE}
 
 
+def test_who_asks_an_empty_account_is_answered_by_the_smallest_level():
+    told = live(NOON, hours(0.1, question(10.0, "specialized")), rivals.overdrawn(SETTINGS, NOON)).told[0]
+    assert (told.fate, told.level) == (Fate.ANSWERED, "sensory")
+
+
 def test_enough_failures_let_the_largest_level_answer_alone():
     incident = msgspec.structs.replace(NOON.incident, after=0.0, lasts=3600.0, fails=1.0, fails_alone=0.0)
     world = msgspec.structs.replace(NOON, incident=incident)

@@ -42,7 +42,7 @@ def entered(at_s: float, left: Metabolic, state: Metabolic) -> Entered:
 
 def told(at_s: float, fate: Fate, first_s: float | None = None, load_s: float = 0.0, roused: bool = False) -> Told:
     question = Question(ident=str(at_s), at_s=at_s, conversation="", needs="sensory", salience=0.0, luck=1.0)
-    return Told(question=question, fate=fate, first_s=first_s, load_s=load_s, roused=roused)
+    return Told(question=question, fate=fate, level="sensory", first_s=first_s, load_s=load_s, roused=roused)
 
 
 BACK_AND_FORTH = (entered(1000.0, REST, DREAM), entered(1100.0, DREAM, REST))
