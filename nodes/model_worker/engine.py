@@ -8,7 +8,6 @@ Everything here is synchronous and belongs to one thread. Time comes in as a clo
 
 import contextlib
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,6 +17,7 @@ import torch
 
 from nodes.model_worker import generation, loading
 from nodes.model_worker.admission import Admission
+from nodes.model_worker.effort import Effort, Gauge
 from nodes.model_worker.errors import ContextTooLong, ModelError, ModelMemory, StateOutOfReach, UnknownSession
 from nodes.model_worker.kv.exactness import Exactness
 from nodes.model_worker.kv.sessions import Session, Sessions
@@ -43,15 +43,20 @@ class Engine:
         vault: Vault | None = None,
         model: LoadedModel | None = None,
         noticed: Callable[[], None] = lambda: None,
+        loaded: Callable[[Effort], None] = lambda _: None,
+        gauge: Gauge | None = None,
     ) -> None:
         """`vault`: where attention state outlives the process; without one it does not. `model`: one loaded already.
 
-        `noticed` is called, on a thread of its own, whenever `state_problem` has changed.
+        `noticed` is called, on a thread of its own, whenever `state_problem` has changed; `loaded` with what it took
+        whenever a model was loaded.
         """
         self.level = level
         self._clock = clock or Clock()
         self._vault = vault
         self._noticed = noticed
+        self._loaded = loaded
+        self._gauge = gauge or Gauge(self._clock)
         self._shelf: Shelf | None = None
         self.problem = ""
         """Why the model could not be loaded, when it was last tried."""
@@ -68,12 +73,23 @@ class Engine:
     def load(self) -> LoadedModel:
         """The model, loaded now if it was not. Raises the errors of `loading.load`."""
         if self._model is None:
-            stages = Stages(self._clock)
-            with stages.measure("load"):
-                self._model = self._load()
+            self._gauge.use(self._device())
+            began = self._gauge.begin()
+            self._model = self._load()
+            took = self._gauge.since(began)
             self._sessions = self._new_sessions(self._model)
-            self._info = _info(self.level, self._model, stages.seconds["load"])
+            self._info = _info(self.level, self._model, took.seconds)
+            self._loaded(took)
         return self._model
+
+    def _device(self) -> str:
+        """Where the model is to run. Where it cannot, loading says so."""
+        if self._given is not None:
+            return self._given.device
+        try:
+            return loading.settled_device(self.level)
+        except ModelError:
+            return "cpu"
 
     def _new_sessions(self, model: LoadedModel) -> Sessions:
         size = self.level.prefill_chunk
@@ -130,6 +146,7 @@ class Engine:
 
     def close(self) -> None:
         """Write down what waits to be. The engine is not used afterwards."""
+        self._gauge.close()
         if self._shelf is not None:
             self._shelf.close()
 
@@ -289,7 +306,6 @@ class Engine:
         what there is of it.
         Raises BadRequest, ContextTooLong, ModelMemory, NoChatTemplate, and the errors of loading.
         """
-        cpu_began = time.process_time()
         stages = Stages(self._clock)
 
         def interrupted() -> str:
@@ -299,10 +315,12 @@ class Engine:
 
         with stages.measure("load"):
             model = self.load()
+        began = self._gauge.begin()
         turn = Turn(self.level, model, request, interrupted, stages)
         with _named_memory_error(self.level), self._sessions.use(request.session) as session:
             generated = turn.answer(self._sessions, session, on_token)
-        return msgspec.structs.replace(generated, cpu_s=time.process_time() - cpu_began)
+        took = self._gauge.since(began)
+        return msgspec.structs.replace(generated, cpu_s=took.cpu_s, joules=took.joules, joules_source=took.source)
 
 
 @contextmanager

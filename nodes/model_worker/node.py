@@ -8,14 +8,16 @@ from typing import Any
 import msgspec
 
 from nodes.model_worker import levels
+from nodes.model_worker.effort import Effort
 from nodes.model_worker.errors import ModelError, StateOutOfReach
 from nodes.model_worker.kv.chunkfile import Keys
 from nodes.model_worker.kv.hot import Hot
 from nodes.model_worker.kv.vault import VAULT, Vault
 from nodes.model_worker.learned import Learned
+from nodes.model_worker.loads import Loads
 from nodes.model_worker.residency import Residency, residency
 from nodes.model_worker.worker import Worker
-from protocol.errors import SageError
+from protocol.errors import BadRequest, SageError
 from protocol.messages.context import ExchangeScored
 from protocol.messages.dream import AdapterCurrent
 from protocol.messages.metabolism import MetabolicState
@@ -40,6 +42,8 @@ from runtime.paths import shared_memory_dir
 
 WAITING = 32
 """Requests worked on or waiting; the next is refused as overloaded."""
+CONTROLLER = "metabolic_controller"
+SETTLE_S = 5.0
 REPLY_S = 0.05
 """Generation ends so long before the caller's deadline, that what there is of the answer still arrives."""
 
@@ -61,7 +65,8 @@ class ModelWorker(Node):
         self._not_kept = ""
         """Why attention state does not outlive this process."""
         self._vault = self._open_vault()
-        self._worker = Worker(self._level, self.clock, self._vault, self._show_problem)
+        self._worker = Worker(self._level, self.clock, self._vault, self._show_problem, self._loaded)
+        self._loads = Loads(self._level.name)
         self._degraded = False
         self._valued = 0
         """Times that a conversation held here was said to be worth something."""
@@ -69,6 +74,7 @@ class ModelWorker(Node):
     async def start(self) -> None:
         self.stats_record("model", self._model_stats)
         self.stats_record("attention_state", lambda: self._worker.state_stats)
+        self.stats_record("loads", self._loads.stats)
         if self.params.preload:
             await self._load()
         self._show_problem()
@@ -132,6 +138,7 @@ class ModelWorker(Node):
 
     async def metabolic_changed(self, state: MetabolicState) -> None:
         """Unload before the transition counts as taken up; load beside it, for that may take long."""
+        self.spawn(self._settle_loads())
         match residency(state, self._level.dream):
             case Residency.UNLOADED:
                 await self._worker.unload()
@@ -198,6 +205,25 @@ class ModelWorker(Node):
                 "model.loaded", level=info.level, version=info.version, device=info.device, seconds=info.load_s
             )
         self._show_problem()
+
+    def _loaded(self, effort: Effort) -> None:
+        self._loads.add(self.new_trace().hex(), effort)
+        if self.metabolic is not None:
+            self.spawn(self._settle_loads())
+
+    async def _settle_loads(self) -> None:
+        """Have the controller book what loading took. What it does not take now waits for its next transition."""
+        while (bill := self._loads.next()) is not None:
+            try:
+                await self.call(CONTROLLER, bill, deadline=SETTLE_S, idempotency_key=bill.ident)
+            except BadRequest as error:
+                self.log.warning("load.refused", ident=bill.ident, error=str(error))
+                self._loads.strike(bill, refused=True)
+            except SageError as error:
+                self.log.info("load.unsettled", ident=bill.ident, error=str(error))
+                return
+            else:
+                self._loads.strike(bill)
 
     def _show_problem(self) -> None:
         """Degraded while the model does not load, ready again once it does."""

@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from nodes.model_worker.effort import Effort
 from nodes.model_worker.errors import ModelError
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
@@ -35,15 +36,18 @@ class Worker:
         clock: Clock,
         vault: "Vault | None" = None,
         noticed: Callable[[], None] = lambda: None,
+        loaded: Callable[[Effort], None] = lambda _: None,
     ) -> None:
         """`vault`: where attention state outlives the process.
 
-        `noticed` is called on the event loop when writing it down begins or ceases to fail.
+        `noticed` is called on the event loop when writing it down begins or ceases to fail; `loaded` there, too, with
+        what it took whenever a model was loaded.
         """
         self._level = level
         self._clock = clock
         self._vault = vault
         self._noticed = noticed
+        self._loaded = loaded
         self._loop: asyncio.AbstractEventLoop | None = None
         self._settling: asyncio.Future[None] | None = None
         self._engine: Engine | RemoteEngine | None = None
@@ -173,11 +177,17 @@ class Worker:
             return RemoteEngine(self._level, clock=self._clock)
         from nodes.model_worker.engine import Engine
 
-        return Engine(self._level, clock=self._clock, vault=self._vault, noticed=self._notice)
+        return Engine(
+            self._level,
+            clock=self._clock,
+            vault=self._vault,
+            noticed=lambda: self._tell(self._noticed),
+            loaded=lambda effort: self._tell(self._loaded, effort),
+        )
 
-    def _notice(self) -> None:
+    def _tell(self, say: Callable[..., None], *words: Any) -> None:
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._noticed)
+            self._loop.call_soon_threadsafe(say, *words)
 
 
 def _hand_over(loop: asyncio.AbstractEventLoop, on_token: Callable[[Token], None], token: Token) -> None:

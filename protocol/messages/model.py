@@ -67,7 +67,11 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     seconds: dict[str, float]
     """Stage → seconds: queue, load, tokenize, prefill, decode."""
     cpu_s: float = 0.0
-    """Processor seconds spent on this answer."""
+    """Processor seconds spent on this answer; loading the model is not part of it."""
+    joules: float = 0.0
+    """What the machine's sensor counted while it was being made, whoever else drew from it; 0 where there is none."""
+    joules_source: str = ""
+    """`ina`, `nvml` or `rapl`; empty where nothing counted."""
     diverged_at: int | None = None
     """Index of the first token id that differed from the kept state, where there was one."""
     diverged_message: int | None = None
@@ -89,6 +93,14 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     """How many tokens that is the mean of."""
     reply_nll: float | None = None
     """The same of the tokens of the answer, under the distribution of temperature 1; None where there are none."""
+    input_peak: float | None = None
+    """Nats of the least likely of the tokens in `input_nll`."""
+    reply_peak: float | None = None
+    """Nats of the least likely token of the answer."""
+    least_logprob: float | None = None
+    """Natural log of the probability of the least sure token of the answer; None where there are none."""
+    least_margin: float | None = None
+    """Least difference of the two largest logits at any token of the answer; None where it is not known."""
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):

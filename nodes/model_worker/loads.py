@@ -1,0 +1,43 @@
+"""What loading the model took, until the controller has booked it. Values in, values out."""
+
+from collections import deque
+
+from nodes.model_worker.effort import Effort
+from protocol.messages.metabolism import Settle
+
+WAITING = 64
+"""Loads that wait to be booked; of more than that the oldest are given up, and counted."""
+
+
+class Loads:
+    def __init__(self, level: str) -> None:
+        self._level = level
+        self._bills: deque[Settle] = deque()
+        self._counts = {"settled": 0, "refused": 0, "given_up": 0}
+
+    def add(self, ident: str, effort: Effort) -> None:
+        """A load, under an ident that no other has."""
+        if len(self._bills) >= WAITING:
+            self._bills.popleft()
+            self._counts["given_up"] += 1
+        self._bills.append(
+            Settle(
+                ident=f"load/{self._level}/{ident}",
+                kind="load",
+                cpu_s=effort.cpu_s,
+                joules=effort.joules,
+                source=effort.source,
+            )
+        )
+
+    def next(self) -> Settle | None:
+        return self._bills[0] if self._bills else None
+
+    def strike(self, bill: Settle, *, refused: bool = False) -> None:
+        """It is booked, or never will be. One that is struck already counts once."""
+        if bill in self._bills:
+            self._bills.remove(bill)
+            self._counts["refused" if refused else "settled"] += 1
+
+    def stats(self) -> dict[str, float]:
+        return {"waiting": len(self._bills), **self._counts}

@@ -1,0 +1,89 @@
+"""What work took: processor seconds always, joules where a sensor counts them; loads are booked apart from answers."""
+
+from nodes.model_worker import loads
+from nodes.model_worker.effort import Effort, Gauge
+from nodes.model_worker.engine import Engine
+from nodes.model_worker.levels import Level
+from nodes.model_worker.loads import Loads
+from protocol.messages.model import Generate
+from runtime.clock import VirtualClock
+from runtime.power import MeterError
+
+
+class Counter:
+    """A sensor that counts 3 J with each look."""
+
+    source = "rapl"
+
+    def __init__(self) -> None:
+        self.total, self.broken, self.closed = 0.0, False, False
+
+    def probe(self) -> str:
+        return ""
+
+    def joules(self) -> float:
+        if self.broken:
+            raise MeterError("gone")
+        self.total += 3.0
+        return self.total
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_joules_are_what_the_sensor_counted_in_between():
+    counter, clock = Counter(), VirtualClock()
+    gauge = Gauge(clock, lambda _device: counter)
+    gauge.use("cpu")
+    began = gauge.begin()
+    clock.advance(2.0)
+    took = gauge.since(began)
+    assert (took.joules, took.source, took.seconds) == (3.0, "rapl", 2.0)
+    assert took.cpu_s >= 0
+    gauge.use("cuda")
+    assert counter.closed
+
+
+def test_a_sensor_that_fails_leaves_the_word_to_the_processor():
+    counter = Counter()
+    gauge = Gauge(VirtualClock(), lambda _device: counter)
+    gauge.use("cpu")
+    began = gauge.begin()
+    counter.broken = True
+    took = gauge.since(began)
+    assert (took.joules, took.source, gauge.failed) == (0.0, "", 1)
+
+
+def test_an_answer_tells_its_own_effort_and_loading_is_told_apart(level: Level):
+    loaded: list[Effort] = []
+    counter = Counter()
+    engine = Engine(level, loaded=loaded.append, gauge=Gauge(VirtualClock(), lambda _device: counter))
+    first = engine.generate(Generate(ids=[5, 6], max_new_tokens=1))
+    (load,) = loaded
+    assert (load.joules, load.source) == (3.0, "rapl")
+    assert (first.joules, first.joules_source) == (3.0, "rapl")
+    second = engine.generate(Generate(ids=[5, 6], max_new_tokens=1))
+    assert (second.joules, len(loaded)) == (3.0, 1)
+    engine.close()
+    assert counter.closed
+
+
+def test_where_nothing_counts_joules_there_are_none(level: Level):
+    engine = Engine(level, gauge=Gauge(VirtualClock(), lambda _device: None))
+    generated = engine.generate(Generate(ids=[5, 6], max_new_tokens=1))
+    assert (generated.joules, generated.joules_source) == (0.0, "")
+    assert generated.cpu_s > 0
+
+
+def test_loads_wait_until_they_are_booked_and_are_never_silently_lost(monkeypatch):
+    monkeypatch.setattr(loads, "WAITING", 2)
+    owed = Loads("sensory")
+    for ident in "abc":
+        owed.add(ident, Effort(cpu_s=1.0, joules=0.0, source="", seconds=1.0))
+    bill = owed.next()
+    assert (bill.ident, bill.kind, bill.cpu_s) == ("load/sensory/b", "load", 1.0)
+    owed.strike(bill)
+    owed.strike(bill)
+    owed.strike(owed.next(), refused=True)
+    assert owed.next() is None
+    assert owed.stats() == {"waiting": 0, "settled": 1, "refused": 1, "given_up": 1}
