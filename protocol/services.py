@@ -8,7 +8,20 @@ from typing import Any
 import msgspec
 
 from protocol.errors import UnknownMessage
-from protocol.messages import audio, context, dialogue, dream, hub, metabolism, model, node, reality, speech, trust
+from protocol.messages import (
+    audio,
+    context,
+    dialogue,
+    dream,
+    hub,
+    metabolism,
+    model,
+    node,
+    patterns,
+    reality,
+    speech,
+    trust,
+)
 
 
 @dataclass(frozen=True)
@@ -106,6 +119,10 @@ for _service in (
     Service("dream/revise", dream.Revise, dream.Revised),
     Service("dream/start", dream.StartDream, dream.DreamCompleted, dream.DreamProgress),
     Service("dream/status", dream.DreamStatusRequest, dream.DreamStatus),
+    Service("patterns/list", patterns.ListPatterns, patterns.PatternsListed),
+    Service("patterns/proposals", patterns.ListProposals, patterns.Proposals),
+    Service("patterns/decide", patterns.DecidePattern, patterns.PatternDecided),
+    Service("patterns/remove", patterns.RemovePattern, patterns.PatternRemoved),
     Service("speech/say", speech.Say, speech.Said),
 ):
     SERVICES.declare(_service.name, _service.request, _service.reply, _service.part)

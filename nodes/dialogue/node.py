@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 
-from nodes.dialogue import config, hindsight, patterns, voice
+from nodes.dialogue import config, hindsight, voice
 from nodes.dialogue.choice import NO_TABLE
 from nodes.dialogue.deliveries import DESTINATIONS
 from nodes.dialogue.exchange import Exchange
+from nodes.dialogue.patterns import Patterns, learner
+from nodes.dialogue.patterns.learner import Learner
 from nodes.dialogue.ports import Outlook
 from nodes.dialogue.reach import Reach
 from nodes.dialogue.reality import opening
@@ -37,6 +39,16 @@ from protocol.messages.dream import AdapterCurrent
 from protocol.messages.hub import Registry
 from protocol.messages.metabolism import Energy
 from protocol.messages.node import NodeState
+from protocol.messages.patterns import (
+    DecidePattern,
+    ListPatterns,
+    ListProposals,
+    PatternDecided,
+    PatternRemoved,
+    PatternsListed,
+    Proposals,
+    RemovePattern,
+)
 from protocol.messages.reality import (
     AssumptionExplained,
     AssumptionObserved,
@@ -73,6 +85,8 @@ class Dialogue(Node):
     async def start(self) -> None:
         self._config = config.load(self.params.config)
         trust = config.load_trust(self.params.trust)
+        self._ailing: dict[str, str] = {}
+        """Part → what is wrong with it."""
         self._energy: Energy | None = None
         self._table: TrustTable = NO_TABLE
         self._present: frozenset[str] | None = None
@@ -80,17 +94,20 @@ class Dialogue(Node):
         self._reality = self._open_reality()
         self._epochs: dict[str, int] = {}
         """Worker → the life of it that was last heard of."""
-        self._reach = reach = Reach(self, self._config, self._store, self._outlook, self._reality)
-        self._responder = Responder(self._config, patterns.load(self.params.patterns), trust, self._verifiers(), reach)
+        self._learner = self._open_patterns()
+        self._reach = reach = Reach(self, self._config, self._store, self._outlook, self._reality, self._learner)
+        self._responder = Responder(self._config, self._learner.force.patterns, trust, self._verifiers(), reach)
         for name, record in (
             ("responder", self._responder.stats),
             ("outbox", reach.outbox.stats),
             ("conversations", reach.conversations.stats),
             ("traces", reach.traces.stats),
             ("reality", reach.assumed.stats),
+            ("patterns", self._learner.force.stats),
+            ("patterns_learned", self._learner.stats),
         ):
             self.stats_record(name, record)
-        rounds = [*reach.courier.rounds(DESTINATIONS), reach.assumed.dropper.run()]
+        rounds = [*reach.courier.rounds(DESTINATIONS), reach.assumed.dropper.run(), *self._learner.rounds()]
         self._rounds = [self.spawn(work) for work in rounds]
 
     async def stop(self) -> None:
@@ -102,6 +119,7 @@ class Dialogue(Node):
         await asyncio.gather(*self._rounds, return_exceptions=True)
         self._store.close()
         self._reality.close()
+        self._learner.close()
 
     # What is asked
 
@@ -126,6 +144,7 @@ class Dialogue(Node):
         told = hindsight.of_feedback(request, found, levels, self.clock.wall_ns())
         await self._kept.deliver(told)
         assert found is not None
+        self._learner.judged(found.exchange, request.value, request.source)
         return FeedbackTaken(exchange=found.exchange, question=found.question)
 
     @serve(ForgetSession)
@@ -133,6 +152,7 @@ class Dialogue(Node):
         """Remove what was said in a conversation, here and from what others keep of it."""
         messages = await asyncio.to_thread(self._kept.conversations.forget, request.session)
         await self._kept.assumed.forget_session(request.session)
+        await self._learner.forget_session(request.session)
         return Forgotten(messages=messages)
 
     @serve(ListAssumptions)
@@ -152,6 +172,24 @@ class Dialogue(Node):
     async def observe_assumption(self, request: ObserveAssumption, _call: Call) -> AssumptionObserved:
         """Take in what somebody saw of an assumption."""
         return await self._kept.assumed.observe(request)
+
+    @serve(ListPatterns)
+    async def patterns(self, _request: ListPatterns, _call: Call) -> PatternsListed:
+        """What is answered without a model."""
+        return self._learner.listed()
+
+    @serve(ListProposals)
+    async def proposals(self, request: ListProposals, _call: Call) -> Proposals:
+        return await self._learner.proposals(request)
+
+    @serve(DecidePattern)
+    async def decide_pattern(self, request: DecidePattern, _call: Call) -> PatternDecided:
+        """Accept or reject what is proposed as a pattern."""
+        return await self._learner.decide(request)
+
+    @serve(RemovePattern)
+    async def remove_pattern(self, request: RemovePattern, _call: Call) -> PatternRemoved:
+        return await self._learner.remove(request)
 
     # What is heard
 
@@ -231,7 +269,7 @@ class Dialogue(Node):
         except StoreUnreadable as error:
             aside = opening.moved_aside(self.state_dir, self.clock.wall_ns())
             self.log.exception("reality.unreadable", moved_to=str(aside))
-            self.health(NodeState.DEGRADED, f"nothing is assumed any more: {error}; the file is now {aside.name}")
+            self._ail("reality", f"nothing is assumed any more: {error}; the file is now {aside.name}")
             return opening.opened(self.state_dir, settings)
 
     def _verifiers(self) -> list[Verifier]:
@@ -239,8 +277,31 @@ class Dialogue(Node):
             return load_verifiers()
         except ConfigError as error:
             self.log.exception("verifiers.unusable")
-            self.health(NodeState.DEGRADED, f"no verifier has a say: {error}")
+            self._ail("verifiers", f"no verifier has a say: {error}")
             return []
+
+    def _open_patterns(self) -> Learner:
+        opened = learner.opened(
+            self.state_dir,
+            self.params.patterns,
+            log=self.log,
+            wall_ns=self.clock.wall_ns,
+            changed=self._patterns_changed,
+        )
+        if opened.force.problem:
+            self._ail("patterns", opened.force.problem)
+        return opened
+
+    def _patterns_changed(self, now: Patterns, problem: str) -> None:
+        self._responder.patterns = now
+        self._ail("patterns", problem)
+
+    def _ail(self, part: str, problem: str) -> None:
+        """Say in every heartbeat what is wrong with a part; nothing: it is well again."""
+        self._ailing.pop(part, None)
+        if problem:
+            self._ailing[part] = problem
+        self.health(NodeState.DEGRADED if self._ailing else NodeState.READY, "; ".join(self._ailing.values()))
 
     @property
     def _kept(self) -> Reach:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -11,6 +11,7 @@ from nodes.dialogue.choice import NO_TABLE
 from nodes.dialogue.conversation import Conversation
 from nodes.dialogue.deliveries import Finished
 from nodes.dialogue.grounds import Question, Recalled
+from nodes.dialogue.patterns import LiveValues
 from protocol.messages.context import Classified, Classify
 from protocol.messages.dialogue import TraceReply
 from protocol.messages.metabolism import Energy, MetabolicState, Rouse
@@ -48,8 +49,8 @@ class Ports(Protocol):
 
     def outlook(self) -> Outlook: ...
 
-    def live_values(self) -> Mapping[str, str]:
-        """Slot of a pattern's answer → what to say there; the metabolic ones are known to the path itself."""
+    def live_values(self) -> LiveValues:
+        """What a pattern's answer may name; state and energy are known to the path itself."""
 
     def say(self, body: Any, trace: bytes) -> None:
         """Say an event."""

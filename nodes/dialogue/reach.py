@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -16,6 +15,8 @@ from nodes.dialogue.courier import Courier
 from nodes.dialogue.deliveries import CONTEXT, METABOLISM, Finished, deliveries
 from nodes.dialogue.grounds import Question, Recalled
 from nodes.dialogue.outbox import Delivery, Outbox
+from nodes.dialogue.patterns import LiveValues, sensors
+from nodes.dialogue.patterns.learner import Learner
 from nodes.dialogue.ports import Generation, Outlook
 from nodes.dialogue.reality.cache import Reality
 from nodes.dialogue.reality.keeper import Keeper
@@ -32,7 +33,13 @@ class Reach:
     """`nodes.dialogue.ports.Ports` over a node and its store."""
 
     def __init__(
-        self, node: Node, config: DialogueConfig, store: Store, outlook: Callable[[], Outlook], reality: Reality
+        self,
+        node: Node,
+        config: DialogueConfig,
+        store: Store,
+        outlook: Callable[[], Outlook],
+        reality: Reality,
+        learner: Learner,
     ) -> None:
         self.outbox = Outbox(store)
         self.conversations = Conversations(store, config.kept.conversations)
@@ -50,6 +57,7 @@ class Reach:
         self._times = config.times
         self._store = store
         self._outlook = outlook
+        self._learner = learner
         self._random = random.Random()
 
     def mono_ns(self) -> int:
@@ -61,13 +69,16 @@ class Reach:
     def outlook(self) -> Outlook:
         return self._outlook()
 
-    def live_values(self) -> Mapping[str, str]:
-        now = time.localtime(self._node.clock.wall_ns() / 1e9)
-        return {
-            "time": time.strftime("%H:%M", now),
-            "date": f"{now.tm_mday} {time.strftime('%B %Y', now)}",
-            "weekday": time.strftime("%A", now),
-        }
+    def live_values(self) -> LiveValues:
+        wall_s = self._node.clock.wall_ns() / 1e9
+        outlook = self._outlook()
+        return LiveValues(
+            wall_s,
+            state=str(outlook.metabolic.state) if outlook.metabolic else None,
+            atp=outlook.energy.atp if outlook.energy else None,
+            battery=sensors.battery,
+            temperature=sensors.temperature,
+        )
 
     def say(self, body: Any, trace: bytes) -> None:
         self._node.publish(body, trace=trace)
@@ -92,6 +103,7 @@ class Reach:
         return await self.assumed.recall(question)
 
     async def remember(self, question: Question, finished: Finished) -> None:
+        self._learner.note(question, finished, self._outlook().table, self.live_values())
         await self.assumed.remember(question, finished)
 
     async def keep(self, finished: Finished, conversation: Conversation | None, trace: TraceReply) -> None:

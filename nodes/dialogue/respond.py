@@ -26,7 +26,7 @@ from nodes.dialogue.conversation import Conversation
 from nodes.dialogue.deliveries import UNKNOWN_CONTEXT, Finished
 from nodes.dialogue.exchange import Exchange
 from nodes.dialogue.grounds import Question, Recalled
-from nodes.dialogue.patterns import Pattern, Patterns, fill
+from nodes.dialogue.patterns import Match, Patterns
 from nodes.dialogue.ports import Outlook, Ports
 from nodes.dialogue.turn import Turn
 from nodes.trust_ledger.config import TrustConfig
@@ -120,23 +120,26 @@ class Responder:
             stage.detail = f"{outlook.metabolic.state} → {state.state}"
         return Outlook(state, outlook.energy, outlook.table, outlook.gone)
 
-    def _match(self, exchange: Exchange) -> Pattern | None:
+    def _match(self, exchange: Exchange) -> Match | None:
         with exchange.stage(PATTERN) as stage:
             if not exchange.ask.text.strip():
-                return Pattern(name="not_understood", phrases=("nothing",), answer=self.config.phrases.not_understood)
+                return Match("not_understood", (self.config.phrases.not_understood,))
             pattern = self.patterns.match(exchange.ask.text)
             stage.detail = pattern.name if pattern else "none"
         return pattern
 
-    async def _by_pattern(self, exchange: Exchange, pattern: Pattern, outlook: Outlook) -> Finished:
+    async def _by_pattern(self, exchange: Exchange, pattern: Match, outlook: Outlook) -> Finished:
         if pattern.name in self.config.stop_patterns:
             self._stop(exchange.ask.session)
-        values = dict(self.ports.live_values())
-        if outlook.metabolic is not None:
-            values["state"] = str(outlook.metabolic.state)
-        if outlook.energy is not None:
-            values["atp"] = f"{outlook.energy.atp:.0f}"
-        await exchange.say(fill(pattern.answer, values))
+        live = replace(
+            self.ports.live_values(),
+            state=str(outlook.metabolic.state) if outlook.metabolic else None,
+            atp=outlook.energy.atp if outlook.energy else None,
+        )
+        filled = pattern.filled(live)
+        for name in filled.missing:
+            self._note(exchange, name, f"{name} is not known")
+        await exchange.say(filled.text)
         answer = _answer(
             exchange, outlook, exchange.said, answered_by=PATTERN, why=f"pattern {pattern.name}", confidence=1.0
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from nodes.dialogue.config import DialogueConfig, LevelConfig
@@ -13,6 +14,7 @@ from nodes.dialogue.conversation import Conversation
 from nodes.dialogue.deliveries import Finished
 from nodes.dialogue.exchange import Exchange
 from nodes.dialogue.grounds import Question, Recalled
+from nodes.dialogue.patterns import LiveValues
 from nodes.dialogue.patterns import load as load_patterns
 from nodes.dialogue.ports import Generation, Outlook
 from nodes.dialogue.respond import Responder
@@ -147,8 +149,9 @@ class World:
     def outlook(self) -> Outlook:
         return Outlook(metabolic=self.metabolic, energy=self.energy, gone=self.gone)
 
-    def live_values(self) -> Mapping[str, str]:
-        return {"time": "14:05", "date": "3 May", "weekday": "Monday"}
+    def live_values(self) -> LiveValues:
+        """Five past two on Monday, 3 May 2027."""
+        return LiveValues(1_809_353_100.0, local=lambda at: datetime.fromtimestamp(at, UTC).replace(tzinfo=None))
 
     def say(self, body: Any, trace: bytes) -> None:
         assert trace == TRACE

@@ -1,0 +1,1 @@
+"""How well patterns tell what they answer from what only resembles it."""
