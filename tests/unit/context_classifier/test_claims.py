@@ -1,0 +1,132 @@
+"""Whether an utterance is at odds with an earlier one; words are of one sort where the first letter is the same."""
+
+import pytest
+
+from nodes.context_classifier import claims
+from nodes.context_classifier.claims import Heard
+
+ROWS: dict[str, int] = {}
+SORTS = ("kitchen hall attic", "tom anna eva", "monday tuesday sunday", "cup book lamp", "on off")
+for number, words in enumerate(SORTS):
+    for place, word in enumerate(words.split()):
+        ROWS[word] = 100 * number + place
+
+
+def row(word: str) -> int:
+    return ROWS.get(word, -1)
+
+
+def sort(one: int, other: int) -> float:
+    return 0.9 if one // 100 == other // 100 else 0.0
+
+
+def hear(text: str) -> Heard:
+    return claims.hear(text, row)
+
+
+def odds(new: str, *earlier: str, likeness: float = 0.6) -> float:
+    return claims.conflict(hear(new), [(hear(text), likeness) for text in earlier], sort).strength
+
+
+@pytest.mark.parametrize(
+    ("earlier", "new"),
+    [
+        ("the cup is in the hall", "the cup is in the kitchen"),
+        ("tom works for anna", "tom works for eva"),
+        ("the visit of tom is on monday", "tom comes on sunday"),
+        ("my sister is thirty years old", "my sister is thirty one years old"),
+        ("the zither is in the gazebo", "the zither is in the scullery"),
+        ("my name is kasimir", "my name is zebulon"),
+        ("it is 20 degrees in the attic", "it is 30 degrees in the attic"),
+        (
+            "the book is in the hall and the cup is in the hall",
+            "the lamp is in the attic and the cup is in the kitchen",
+        ),
+    ],
+)
+def test_another_value_of_the_same_thing_is_a_contradiction(earlier: str, new: str) -> None:
+    assert odds(new, earlier) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("earlier", "new"),
+    [
+        ("the cup is in the hall", "the book is in the hall"),
+        ("the cup is in the hall", "the book is in the kitchen"),
+        ("tom has a dog", "eva has a cat"),
+        ("the cup is in the hall", "the cup is in the hall"),
+        ("is the cup in the hall", "is the cup in the kitchen"),
+        ("where does tom keep the cup", "where does tom keep the book"),
+        ("what is 3 plus 4", "what is 3 plus 5"),
+        ("sort 3 4 5", "sort 3 4 9"),
+        ("turn on the lamp in the hall", "turn off the lamp in the kitchen"),
+        ("it is 20 degrees in the hall", "it is 20 degrees in the attic"),
+        ("tom works for anna", "the boss of tom is anna"),
+        ("the cup is in the hall", "where is the cup"),
+    ],
+)
+def test_what_can_both_hold_is_none(earlier: str, new: str) -> None:
+    assert odds(new, earlier) == 0
+
+
+@pytest.mark.parametrize(
+    ("earlier", "new"),
+    [
+        ("the door is open", "the door is not open"),
+        ("the door is not open", "the door is open"),
+        ("tom works for anna", "it is not true that tom works for anna"),
+        ("the lamp in the hall is on", "the lamp in the hall isn't on"),
+    ],
+)
+def test_a_denial_is_a_contradiction(earlier: str, new: str) -> None:
+    assert odds(new, earlier) > 0.8
+
+
+def test_the_denial_of_something_else_is_none() -> None:
+    assert odds("the lamp in the kitchen is not on", "the lamp in the hall is on") == 0
+
+
+@pytest.mark.parametrize(
+    ("earlier", "new"),
+    [
+        ("the cup is in the hall", "no, in the kitchen"),
+        ("the cup is in the hall", "no it is in the kitchen"),
+        ("what day is 3 days after monday", "sorry i meant tuesday"),
+        ("set the lamp to 20", "no i meant 25"),
+        ("turn on the lamp in the kitchen", "not in the kitchen but in the hall"),
+        ("where is the cup", "wait where is the book"),
+    ],
+)
+def test_a_repair_with_something_in_the_place_of_another_takes_back(earlier: str, new: str) -> None:
+    assert odds(new, earlier) > 0.9
+
+
+@pytest.mark.parametrize("new", ["no thank you", "no", "sorry to bother you", "no idea how a quasar shines"])
+def test_a_no_that_puts_nothing_in_the_place_of_anything_takes_nothing_back(new: str) -> None:
+    assert odds(new, "what is 3 plus 4", likeness=0.1) == 0
+
+
+def test_a_repair_of_what_was_said_long_ago_is_none() -> None:
+    assert odds("no in the kitchen", "the cup is in the hall", "what is 3 plus 4", "what is 5 plus 6") == 0
+
+
+def test_the_last_word_on_a_matter_counts() -> None:
+    assert odds("the cup is in the kitchen", "the cup is in the hall", "the cup is in the kitchen") == 0
+    assert odds("the cup is in the hall", "the cup is in the hall", "the cup is in the kitchen") > 0.8
+
+
+def test_what_is_built_alike_is_parallel() -> None:
+    assert claims.parallel(hear("tom works for anna"), hear("eva works for tom"), sort) == 1
+    assert claims.parallel(hear("where is the cup"), hear("the cup is in the hall"), sort) == 0
+
+
+def test_kinship_is_the_share_of_subjects_that_came_up() -> None:
+    earlier = [hear("the cup is in the hall")]
+    assert claims.kinship(hear("where is the book"), earlier, sort) == 1
+    assert claims.kinship(hear("who is tom"), earlier, sort) == 0
+
+
+def test_only_checksums_are_kept() -> None:
+    import msgspec
+
+    assert b"kasimir" not in msgspec.msgpack.encode(hear("my name is kasimir"))
