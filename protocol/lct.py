@@ -45,6 +45,19 @@ def binds(ident: str, binding: bytes) -> bool:
     return ident.startswith("lct:") and ident.rpartition(":")[2] == _digits(binding)
 
 
+def record_statement(lct: Lct) -> str:
+    """What an attestation to the whole record says: who the subject is, by which key and policy, and where from."""
+    import hashlib
+
+    said = (lct.id, lct.subject.kind, lct.subject.name, lct.binding, lct.created_ns, sorted(lct.policy.items()))
+    return f"record {hashlib.sha256(msgspec.msgpack.encode((*said, lct.lineage))).hexdigest()}"
+
+
+def entry_subject(number: int, digest: bytes) -> str:
+    """How an attestation names an entry of a ledger."""
+    return f"entry:{number}:{digest.hex()}"
+
+
 def _digits(binding: bytes) -> str:
     import hashlib
 

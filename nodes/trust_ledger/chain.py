@@ -1,13 +1,16 @@
 """The chain of entries and what can be wrong with it. Pure: bytes in, findings out; keys come as functions.
 
-An entry's digest covers its content and its link to the entry before, and is signed. The link covers digest and
-signature; the head, signed too, says with which link the chain ends. So one valid head and unbroken links prove every
-entry and every signature (`intact`, a few microseconds an entry), and only a chain that is not intact is looked at
-signature by signature, to name what is wrong (`inspect`).
+An entry's digest covers all that it says and its link to the entry before, and is signed. Of its body it covers the
+SHA-256 of what was sealed, so that the content can be shown to others and proved by the same signature; the seal itself
+shows any change of the sealed bytes. Entries of the first format, which have no `content`, cover the sealed bytes.
+
+The link covers digest and signature; the head, signed too, says with which link the chain ends. So one valid head and
+unbroken links prove every entry and every signature (`intact`, a few microseconds an entry), and only a chain that is
+not intact is looked at signature by signature, to name what is wrong (`inspect`).
 
 Without the host's key nobody can change, add, move or drop an entry unnoticed. The one thing a chain cannot show by
-itself is that a whole older state, with the head that was signed for it, was put back: for that, somebody else must
-have kept a later head.
+itself is that a whole older state, with the head that was signed for it, was put back: for that, a later head must
+have been kept elsewhere (`not_held`).
 """
 
 from __future__ import annotations
@@ -40,6 +43,8 @@ class Entry(msgspec.Struct, frozen=True):
     """Sealed."""
     digest: bytes = b""
     signature: bytes = b""
+    content: bytes | None = None
+    """SHA-256 of what is sealed in the body; None in entries of the first format."""
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -55,18 +60,26 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     kind: str
-    """`edited`, `forged`, `reordered` or `dropped`."""
+    """`edited`, `forged`, `reordered`, `dropped`, `rolled back`; `derived` of what rests on the entries."""
     message: str
 
 
+Opened = tuple[Entry, bytes | None]
+"""An entry, and the SHA-256 of what its body opens to; None where it does not open."""
 Check = Callable[[bytes, bytes], None]
 """(message, signature): raises `SealError` unless the host signed it."""
 
 
 def digest(entry: Entry) -> bytes:
     """SHA-256 over all that an entry says, and over the entry before it. Its number follows from the chain."""
-    said = ("sage/trust/1", entry.previous, entry.key, entry.wall_ns, entry.kind, entry.signer, entry.body)
+    form, body = ("sage/trust/1", entry.body) if entry.content is None else ("sage/trust/2", entry.content)
+    said = (form, entry.previous, entry.key, entry.wall_ns, entry.kind, entry.signer, body)
     return hashlib.sha256(msgspec.msgpack.encode(said)).digest()
+
+
+def content(plain: bytes) -> bytes:
+    """What a digest covers of an entry's body."""
+    return hashlib.sha256(plain).digest()
 
 
 def link(entry_digest: bytes, signature: bytes) -> bytes:
@@ -84,10 +97,12 @@ def head_statement(number: int, last_link: bytes) -> bytes:
     return b"sage/trust/head\n" + number.to_bytes(8, "big") + last_link
 
 
-def intact(entries: Iterable[Entry], head: Head | None, check: Check) -> bool:
+def intact(entries: Iterable[Opened], head: Head | None, check: Check) -> bool:
     """Whether everything is as it was written, shown by hashes and the signature of the head alone."""
     number, last = 0, GENESIS
-    for entry in entries:
+    for entry, found in entries:
+        if found is None or (entry.content is not None and found != entry.content):
+            return False
         if (entry.number, entry.previous, entry.digest) != (number + 1, last, digest(entry)):
             return False
         number, last = entry.number, link(entry.digest, entry.signature)
@@ -101,12 +116,12 @@ def intact(entries: Iterable[Entry], head: Head | None, check: Check) -> bool:
 
 
 def inspect(
-    entries: Iterable[Entry], head: Head | None, signer: str, check: Check, links: Callable[[], frozenset[bytes]]
+    entries: Iterable[Opened], head: Head | None, signer: str, check: Check, links: Callable[[], frozenset[bytes]]
 ) -> Iterator[Finding]:
     """What is wrong with `entries`, in order of their numbers. `links` gives those of all entries, if it is asked."""
     number, last, sound = 0, GENESIS, True
-    for entry in entries:
-        fault = _fault(entry, signer, check)
+    for entry, found in entries:
+        fault = _fault(entry, found, signer, check)
         if fault:
             yield fault
         if sound and entry.previous != last:
@@ -117,9 +132,21 @@ def inspect(
     yield from _end(number, last if sound else None, head, check)
 
 
-def _fault(entry: Entry, signer: str, check: Check) -> Finding | None:
+def not_held(noted: Head, link_of: Callable[[int], bytes | None], end: int) -> Finding | None:
+    """What is wrong where a head that was noted earlier is not in this chain, which ends at entry `end`."""
+    held = link_of(noted.number)
+    if noted.number == 0 or held == noted.link:
+        return None
+    if noted.number > end:
+        message = f"the ledger ends at entry {end}, but had {noted.number} entries: an older state was put back"
+    else:
+        message = f"entry {noted.number} is not the one that was there when its head was noted"
+    return Finding(number=noted.number, kind="rolled back", message=message)
+
+
+def _fault(entry: Entry, found: bytes | None, signer: str, check: Check) -> Finding | None:
     """What is wrong with an entry by itself."""
-    if digest(entry) != entry.digest:
+    if digest(entry) != entry.digest or found is None or (entry.content is not None and found != entry.content):
         return Finding(number=entry.number, kind="edited", message=f"entry {entry.number} ({entry.key}) was edited")
     if entry.signer != signer:
         message = f"entry {entry.number} ({entry.key}) names {entry.signer} as its signer, which is not this host"

@@ -23,14 +23,14 @@ async def test_the_table_and_the_proof_are_shown():
         for number in range(3):
             await system.client.call(NAME, outcome(number, atp=1.5), deadline=PATIENCE_S)
         shown = await sage(system, "table")
-        assert "rests on 3 entries" in shown.output
+        assert "rests on 6 entries" in shown.output
         (row,) = [line for line in shown.output.splitlines() if "stable" in line.split()]
         assert row.split()[-1] == "1.50"
         rows = [json.loads(line) for line in (await sage(system, "table", "--json")).stdout.splitlines()]
         assert {one["context"] for one in rows} == {"stable", "moving", "unstable", "novel"}
         sound = await sage(system, "verify")
-        assert (sound.exit_code, sound.output) == (0, "sound: 3 entries, as they were written\n")
+        assert (sound.exit_code, sound.output) == (0, "sound: 6 entries, as they were written\n")
         with contextlib.closing(sqlite3.connect(system.state_dir / "trust.sqlite", isolation_level=None)) as base:
-            base.execute("DELETE FROM entries WHERE number = 2")
+            base.execute("DELETE FROM entries WHERE number = 5")
         found = await sage(system, "verify")
-        assert (found.exit_code, found.output) == (1, "tampered: entry 2 is missing\n")
+        assert (found.exit_code, found.output) == (1, "tampered: entry 5 is missing\n")

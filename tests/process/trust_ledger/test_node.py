@@ -11,6 +11,7 @@ from protocol.errors import BadRequest, SageError
 from protocol.messages.node import NodeState
 from protocol.messages.trust import Outcome, TableRequest, VerifyRequest
 from tests.fabric import PATIENCE_S, fabric
+from tests.unit.trust_ledger.told import GROUND
 
 NAME = "trust_ledger"
 MODULE = "nodes.trust_ledger.node"
@@ -34,12 +35,12 @@ async def ask(system, request):
 async def test_outcomes_are_recorded_once_and_make_the_table(system):
     await system.node(MODULE, NAME)
     recorded = await asyncio.gather(*(ask(system, outcome(number)) for number in range(20)))
-    assert sorted(one.entry for one in recorded) == list(range(1, 21))
+    assert sorted(one.entry for one in recorded) == list(range(GROUND + 1, GROUND + 21))
     again = await ask(system, outcome(7))
     assert (again.repeated, again.entry) == (True, recorded[7].entry)
     async with system.client.events("trust/table") as events, asyncio.timeout(PATIENCE_S):
         async for event in events:
-            if event.body.entries == 20:
+            if event.body.entries == GROUND + 20:
                 break
     (row,) = [row for row in event.body.rows if row.context == "stable"]
     assert row.evidence == pytest.approx(20, rel=0.05)
@@ -91,10 +92,10 @@ async def test_a_ledger_that_was_tampered_with_says_so_and_goes_on(system):
         await ask(system, outcome(number))
     await system.end(NAME)
     with contextlib.closing(sqlite3.connect(system.state_dir / "trust.sqlite", isolation_level=None)) as base:
-        base.execute("UPDATE entries SET body = zeroblob(90) WHERE number = 2")
+        base.execute("UPDATE entries SET body = zeroblob(90) WHERE number = 5")
     record = await system.node(MODULE, NAME)
     assert record.state is NodeState.DEGRADED
-    assert "entry 2 (x1/sensory) was edited" in record.reason
+    assert "entry 5 (x1/sensory) was edited" in record.reason
     verified = await ask(system, VerifyRequest())
-    assert (verified.ok, verified.entries, verified.problems) == (False, 3, ["entry 2 (x1/sensory) was edited"])
-    assert (await ask(system, outcome(9))).entry == 4
+    assert (verified.ok, verified.entries, verified.problems) == (False, 6, ["entry 5 (x1/sensory) was edited"])
+    assert (await ask(system, outcome(9))).entry == 7

@@ -1,4 +1,4 @@
-"""What was acknowledged is there, and whatever was done to it is named."""
+"""What was acknowledged is there, and rests on what was written before."""
 
 import os
 import sqlite3
@@ -6,168 +6,145 @@ import stat
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from nodes.trust_ledger import chain
-from nodes.trust_ledger.chain import Entry
+from nodes.trust_ledger.batch import Adopt, Learned
 from nodes.trust_ledger.ledger import Ledger, LedgerError
-from protocol.messages.trust import Outcome
-from runtime.identity import HostIdentity
-from runtime.sealing import Sealer
+from protocol.errors import BadRequest
+from protocol.messages.trust import Judge
+from tests.unit.trust_ledger.told import GROUND, append, do, open_again, open_ledger, outcome, tell
 
 
-def outcome(number: int, **other: object) -> Outcome:
-    told = {"level": "sensory", "score": 1.0, **other}
-    return Outcome(
-        exchange=f"x{number}", session="kitchen", model="m", version="v", context="stable", source="arithmetic", **told
-    )
+def actions(ledger: Ledger):
+    return [(entry.wall_ns, told) for entry in ledger.entries() if (told := ledger.outcome(entry)) is not None]
 
 
-def open_again(ledger: Ledger) -> Ledger:
-    home = ledger.path.parent
-    return Ledger(ledger.path, HostIdentity.load(home), Sealer.load(home, "trust"))
-
-
-def tamper(ledger: Ledger, *statements: str) -> list[tuple[int, str]]:
-    """Do to the file what somebody without the host's key could do; what the ledger then says of it."""
-    with closing(sqlite3.connect(ledger.path, isolation_level=None)) as base:
-        for statement in statements:
-            base.execute(statement)
-    return [(finding.number, finding.kind) for finding in ledger.verify()]
+def kinds(ledger: Ledger):
+    return [entry.kind for entry in ledger.entries()]
 
 
 def test_what_was_appended_is_there_after_reopening(ledger: Ledger):
-    receipts = ledger.append([outcome(1), outcome(2)], 5) + ledger.append([outcome(3)], 6)
-    assert [receipt.number for receipt in receipts] == [1, 2, 3]
+    receipts = append(ledger, [outcome(1), outcome(2)], 5) + append(ledger, [outcome(3)], 6)
+    assert [receipt.number for receipt in receipts] == [4, 5, 6]
     ledger.close()
     with closing(open_again(ledger)) as again:
-        assert [(entry.wall_ns, again.outcome(entry)) for entry in again.entries()] == [
-            (5, outcome(1)),
-            (5, outcome(2)),
-            (6, outcome(3)),
-        ]
-        assert [entry.number for entry in again.entries(after=2)] == [3]
-        assert (again.count(), again.verify()) == (3, [])
+        assert actions(again) == [(5, outcome(1)), (5, outcome(2)), (6, outcome(3))]
+        assert [entry.number for entry in again.entries(after=5)] == [6]
+        assert (again.count(), again.verify()) == (6, [])
+
+
+def test_before_the_first_action_stand_the_host_its_rules_and_who_acts(ledger: Ledger):
+    tell(ledger, 1, 2)
+    assert kinds(ledger) == ["identity", "rules", "identity", "r7", "r7"]
+    assert len(kinds(ledger)) - 2 == GROUND
 
 
 def test_an_outcome_told_twice_has_one_entry(ledger: Ledger):
-    ledger.append([outcome(1)], 1)
-    again, other_level, differing, within = ledger.append(
-        [outcome(1), outcome(1, level="tactical"), outcome(1, score=0.0), outcome(1, level="tactical")], 2
+    append(ledger, [outcome(1)], 1)
+    again, other_level, differing, within = append(
+        ledger, [outcome(1), outcome(1, level="tactical"), outcome(1, score=0.0), outcome(1, level="tactical")], 2
     )
-    assert (again.number, again.repeated, again.differs) == (1, True, False)
-    assert (other_level.number, other_level.repeated) == (2, False)
-    assert (differing.number, differing.repeated, differing.differs) == (1, True, True)
-    assert (within.number, within.repeated) == (2, True)
-    assert ledger.outcome(next(ledger.entries())).score == 1.0
-    assert ledger.count() == 2
+    assert (again.number, again.repeated, again.differs) == (4, True, False)
+    assert (other_level.number, other_level.repeated) == (5, False)
+    assert (differing.number, differing.repeated, differing.differs) == (4, True, True)
+    assert (within.number, within.repeated) == (5, True)
+    assert [told.score for _, told in actions(ledger)] == [1.0, 1.0]
 
 
 def test_an_empty_ledger_is_as_it_was_written(ledger: Ledger):
     assert (ledger.verify(), ledger.count()) == ([], 0)
 
 
-def test_the_file_belongs_to_its_owner_alone_and_bodies_are_sealed(ledger: Ledger):
-    ledger.append([outcome(1)], 1)
-    assert stat.S_IMODE(os.stat(ledger.path).st_mode) == 0o600
-    written = b"".join(path.read_bytes() for path in ledger.path.parent.glob("trust.sqlite*"))
+def test_the_file_belongs_to_its_owner_alone_and_what_was_said_is_sealed(ledger: Ledger):
+    append(ledger, [outcome(1)])
+    for path in ledger.path.parent.glob("trust.*"):
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600, path
+    written = b"".join(path.read_bytes() for path in ledger.path.parent.glob("trust.*"))
     assert b"x1/sensory" in written
     assert b"kitchen" not in written
     assert b"arithmetic" not in written
 
 
-TAMPERINGS = {
-    "an edited body": (["UPDATE entries SET body = zeroblob(80) WHERE number = 3"], [(3, "edited")]),
-    "an edited time": (["UPDATE entries SET wall_ns = 9 WHERE number = 1"], [(1, "edited")]),
-    "a body moved from another entry": (
-        ["UPDATE entries SET body = (SELECT body FROM entries WHERE number = 2) WHERE number = 3"],
-        [(3, "edited")],
-    ),
-    "an edited digest": (["UPDATE entries SET digest = zeroblob(32) WHERE number = 5"], [(5, "edited")]),
-    "a signature of nobody": (["UPDATE entries SET signature = zeroblob(64) WHERE number = 4"], [(4, "forged")]),
-    "a dropped entry": (["DELETE FROM entries WHERE number = 3"], [(3, "dropped")]),
-    "a dropped first entry": (["DELETE FROM entries WHERE number = 1"], [(1, "dropped")]),
-    "several dropped entries": (["DELETE FROM entries WHERE number IN (2, 3)"], [(2, "dropped")]),
-    "a dropped entry whose gap was closed": (
-        ["DELETE FROM entries WHERE number = 4", "UPDATE entries SET number = 4 WHERE number = 5"],
-        [(4, "dropped"), (5, "dropped")],
-    ),
-    "a dropped end": (["DELETE FROM entries WHERE number >= 4"], [(4, "dropped")]),
-    "everything dropped": (["DELETE FROM entries"], [(1, "dropped")]),
-    "a dropped end and a head to match": (
-        [
-            "DELETE FROM entries WHERE number = 5",
-            "UPDATE head SET number = 4, link = zeroblob(32)",
-        ],
-        [(4, "forged")],
-    ),
-    "a dropped head": (["DELETE FROM head"], [(5, "dropped")]),
-    "two entries that changed places": (
-        [
-            "UPDATE entries SET number = 99 WHERE number = 2",
-            "UPDATE entries SET number = 2 WHERE number = 3",
-            "UPDATE entries SET number = 3 WHERE number = 99",
-        ],
-        [(2, "reordered"), (3, "reordered"), (4, "reordered")],
-    ),
-}
+def test_a_judged_outcome_is_r7_and_one_that_nobody_judged_is_r6(ledger: Ledger):
+    append(ledger, [outcome(1), outcome(2, source="confidence"), outcome(3, source="confidence", breach="spoke on")])
+    assert kinds(ledger)[GROUND:] == ["r7", "r6", "r7"]
 
 
-@pytest.mark.parametrize("how", TAMPERINGS)
-def test_tampering_is_named(ledger: Ledger, how: str):
-    statements, expected = TAMPERINGS[how]
-    ledger.append([outcome(number) for number in range(1, 6)], 1)
-    assert tamper(ledger, *statements) == expected
+def test_new_rules_are_written_down_once_and_name_what_follows(ledger: Ledger):
+    strict = '{"reputation": {"graded": 0.5}}'
+    first, repeated = append(ledger, [Adopt(strict), Adopt(strict)])
+    assert (first.repeated, repeated.repeated) == (False, True)
+    tell(ledger, 1)
+    append(ledger, [Adopt("{}")])
+    tell(ledger, 2)
+    one, other = (ledger.said(entry).rules for entry in ledger.entries() if entry.kind == "r7")
+    assert one != other
+    with closing(open_again(ledger)) as again:
+        assert again.verify() == []
 
 
-def rewritten(ledger: Ledger, entry: Entry, signature: bytes) -> list[tuple[int, str]]:
-    digest = chain.digest(entry)
-    with closing(sqlite3.connect(ledger.path, isolation_level=None)) as base:
-        base.execute("DELETE FROM entries WHERE number = ?", (entry.number,))
-        base.execute(
-            "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            msgspec.structs.astuple(msgspec.structs.replace(entry, digest=digest, signature=signature)),
-        )
-    return [(finding.number, finding.kind) for finding in ledger.verify()]
+def test_a_later_judgement_is_an_action_of_its_own_and_costs_nothing_more(ledger: Ledger):
+    append(ledger, [outcome(1, level="sensory", atp=1.0), outcome(1, level="tactical", atp=2.0)])
+    judge = Judge(exchange="x1", score=0.0, source="user")
+    (receipt,) = append(ledger, [judge])
+    (again,) = append(ledger, [judge])
+    assert (again.number, again.repeated) == (receipt.number, True)
+    assert receipt.outcome is not None
+    assert (receipt.outcome.level, receipt.outcome.score, receipt.outcome.source) == ("tactical", 0.0, "user")
+    assert receipt.outcome.atp == 0.0
+    (of_the_other,) = append(ledger, [Judge(exchange="x1", level="sensory", score=0.0, source="user")])
+    assert of_the_other.outcome.level == "sensory"
+    assert ledger.verify() == []
 
 
-def test_an_entry_rewritten_with_its_digest_is_forged(ledger: Ledger):
-    ledger.append([outcome(number) for number in range(1, 6)], 1)
-    third = list(ledger.entries())[2]
-    assert rewritten(ledger, msgspec.structs.replace(third, wall_ns=9), third.signature) == [(3, "forged")]
+def test_a_judgement_of_an_answer_that_is_not_there_is_refused_alone(ledger: Ledger):
+    refused, taken = append(ledger, [Judge(exchange="x9", score=1.0, source="user"), outcome(1)])
+    assert isinstance(refused.refused, BadRequest)
+    assert taken.refused is None
 
 
-def test_an_entry_signed_by_another_host_is_forged(ledger: Ledger, tmp_path: Path):
-    ledger.append([outcome(number) for number in range(1, 4)], 1)
-    (tmp_path / "elsewhere").mkdir(mode=0o700)
-    stranger = HostIdentity.load(tmp_path / "elsewhere")
-    last = list(ledger.entries())[-1]
-    added = msgspec.structs.replace(
-        last, number=4, key="x9/sensory", previous=chain.link(last.digest, last.signature), signer=stranger.lct.id
-    )
-    signature = stranger.sign(chain.entry_statement(chain.digest(added)))
-    assert rewritten(ledger, added, signature) == [(4, "forged"), (4, "forged")], "the entry, and behind the head"
+def test_an_exchange_whose_name_begins_like_another_is_not_judged_for_it(ledger: Ledger):
+    append(ledger, [outcome(12)])
+    (refused,) = append(ledger, [Judge(exchange="x1", score=1.0, source="user")])
+    assert refused.refused is not None
 
 
-def test_the_message_tells_a_person_what_happened(ledger: Ledger):
-    ledger.append([outcome(number) for number in range(1, 6)], 1)
-    tamper(ledger, "DELETE FROM entries WHERE number IN (2, 3)")
-    assert [finding.message for finding in ledger.verify()] == ["entries 2 to 3 are missing"]
+def test_an_adapter_comes_from_the_model_it_was_learned_from(ledger: Ledger):
+    append(ledger, [outcome(1, version="base"), outcome(2, version="tuned", adapter="d1")])
+    append(ledger, [Learned("d1", "base"), Learned("d1", "base")])
+    by_kind = {lct.subject.kind: lct for lct in ledger.identities()}
+    assert by_kind["adapter"].lineage == [by_kind["model"].id]
+    assert {place.subject for place, _ in ledger.standings()} == {by_kind["adapter"].id, by_kind["model"].id}
+    assert ledger.verify() == []
 
 
-def test_a_tampered_entry_is_not_written_a_second_time(ledger: Ledger):
-    ledger.append([outcome(1)], 1)
-    tamper(ledger, "UPDATE entries SET body = zeroblob(80) WHERE number = 1")
-    (receipt,) = ledger.append([outcome(1)], 2)
-    assert (receipt.number, receipt.repeated, receipt.differs) == (1, True, True)
+def test_the_node_that_told_is_the_witness(ledger: Ledger):
+    append(ledger, [outcome(1)], by="dialogue")
+    (node,) = [lct.id for lct in ledger.identities() if lct.subject.kind == "node"]
+    said = ledger.said(ledger.find("x1"))
+    assert (said.request.by, said.reputation.witnesses) == (node, [node])
+
+
+def test_an_entry_is_found_by_number_key_or_exchange(ledger: Ledger):
+    append(ledger, [outcome(1), outcome(1, level="tactical")])
+    assert ledger.find("4").key == ledger.find("x1/sensory").key == "x1/sensory"
+    assert ledger.find("x1").key == "x1/tactical"
+    assert ledger.find("x") is None
+    assert ledger.find("99") is None
+
+
+def test_an_entry_that_was_tampered_with_is_not_written_a_second_time(ledger: Ledger):
+    tell(ledger, 1)
+    do(ledger, "UPDATE entries SET body = zeroblob(80) WHERE number = 4")
+    (receipt,) = append(ledger, [outcome(1)], 2)
+    assert (receipt.number, receipt.repeated, receipt.differs) == (4, True, True)
 
 
 def test_a_file_that_is_no_ledger_is_refused_with_a_remedy(tmp_path: Path):
     path = tmp_path / "trust.sqlite"
     path.write_bytes(b"not a database at all" * 100)
     with pytest.raises(LedgerError, match="cannot be opened as a trust ledger") as caught:
-        Ledger(path, HostIdentity.load(tmp_path), Sealer.load(tmp_path, "trust"))
+        open_ledger(tmp_path)
     assert caught.value.place == str(path)
     assert "backup" in caught.value.remedy
 
