@@ -27,7 +27,8 @@ DAYS, QUICK_DAYS = 20, 4
 VARIED, QUICK_VARIED = 5, 1
 """Courses of a day for each variation."""
 DAY = "day"
-QUIETS = (0.0, 300.0, 600.0)
+QUIETS = (0.0, 180.0, 300.0, 600.0, 1200.0)
+"""Where idle might have been said to begin, instead of at `idle.quiet`."""
 
 Found = Mapping[str, Sequence[Measured]]
 """Rival → what was measured of it, seed by seed."""
@@ -55,7 +56,7 @@ def measure(session: Session, course: str, path: Path | None) -> Outcome:
     mended = [*variations.machines()]
     progress = session.progress(3 * len(seeds) + len(varied) * (2 * len(changed) + len(mended)) + 1)
 
-    found, shown = _rivals(session, progress, world, settings, course, seeds)
+    found, shown, could = _rivals(session, progress, world, settings, course, seeds)
     table = {name: _pair(session, progress, name, change(world), settings, varied) for name, change in changed}
     others = {one.name: _mended(session, progress, one, world, settings, varied) for one in mended}
     busy = stream(variations.ten_times(world), DAY, session.seed)
@@ -63,8 +64,9 @@ def measure(session: Session, course: str, path: Path | None) -> Outcome:
     progress.advance(1, "the forerunner's defects")
 
     figures = _figures(found, table, others, looked, digests)
+    figures["dreams_by_quiet"] = {f"{quiet:g}s": share for quiet, (_, share) in could.items()}
     picture = _picture(session, world, shown)
-    text = report.text(found, table, others, looked, digests, str(file), picture)
+    text = report.text(found, could, table, others, looked, digests, str(file), picture)
     return Outcome(
         figures=figures,
         goals=_goals(found),
@@ -75,10 +77,14 @@ def measure(session: Session, course: str, path: Path | None) -> Outcome:
 
 def _rivals(
     session: Session, progress: Progress, world: World, settings: MetabolismConfig, course: str, seeds: range
-) -> tuple[Found, dict[str, tuple[Stream, Course]]]:
-    """What all rivals made of the same courses, and the first course of each to be drawn."""
+) -> tuple[Found, dict[str, tuple[Stream, Course]], dict[float, tuple[float, float | None]]]:
+    """What all rivals made of the same courses, and the first course of each to be drawn.
+
+    Third, for each of `QUIETS`: hours that dreams of this machine could get, and the share they got.
+    """
     found: dict[str, list[Measured]] = {AWAKE: [], CHANCE: [], THIS: []}
     shown: dict[str, tuple[Stream, Course]] = {}
+    sums = {quiet: [0.0, 0.0] for quiet in QUIETS}
     for seed in seeds:
         drawn = stream(world, course, seed)
         lived = {THIS: live(world, drawn, rivals.this_machine(settings, world))}
@@ -88,11 +94,13 @@ def _rivals(
         for name, measurements in found.items():
             one = lived[name]
             measurements.append(measured(one, world, settings))
-            quiets = {f"{quiet:g}": could_at(one, world, quiet) for quiet in QUIETS}
-            session.raw(seed=seed, rival=name, could=quiets, **report.row(measurements[-1]))
+            session.raw(seed=seed, rival=name, **report.row(measurements[-1]))
             shown.setdefault(name, (drawn, one))
             progress.advance(1, f"seed {seed}: {name}")
-    return found, shown
+        for quiet, total in sums.items():
+            total[:] = map(sum, zip(total, could_at(lived[THIS], world, quiet), strict=True))
+    could = {quiet: (all_s / 3600, got_s / all_s if all_s else None) for quiet, (all_s, got_s) in sums.items()}
+    return found, shown, could
 
 
 def _pair(

@@ -194,7 +194,7 @@ class _Life:
         self._answer_next()
 
     def _give_up(self, turn: _Turn) -> None:
-        """The asker's patience has ended: whatever was computed until then is paid for."""
+        """The asker's patience has ended. An answer under way is paid for in full."""
         if turn.told:
             return
         atp = 0.0

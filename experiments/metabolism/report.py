@@ -9,10 +9,12 @@ from experiments.metabolism.forerunner import Defect
 from experiments.metabolism.measures import Measured, together
 from experiments.metabolism.rivals import AWAKE, THIS
 from runtime.bench.statistics import median
+from runtime.units import format_duration
 
 
 def text(
     found: Mapping[str, Sequence[Measured]],
+    could: Mapping[float, tuple[float, float | None]],
     table: Mapping[str, Mapping[str, Sequence[Measured]]],
     others: Mapping[str, Sequence[Measured]],
     looked: Sequence[Defect],
@@ -36,6 +38,13 @@ def text(
         "## The rivals",
         "",
         *_compared(found),
+        "",
+        "## Dreams, by when idle is said to begin",
+        "",
+        *_table(
+            ("nobody has stirred for", "hours that dreams could get, all courses", "share they got"),
+            [(format_duration(quiet), f"{hours:.1f}", _percent(share)) for quiet, (hours, share) in could.items()],
+        ),
         "",
         "## Where the ATP went, a day",
         "",

@@ -11,7 +11,7 @@ from runtime import config, paths
 WORLD = worlds.load()
 
 
-def test_the_world_is_the_one_that_was_fixed_before_anything_was_measured():
+def test_the_world_changes_only_together_with_its_digest_here():
     assert worlds.digest(WORLD) == "02a1efeb5fb75782f528b0da2189d1a668ce8a3833329daa1b7b5c2e3f408e50"
 
 
