@@ -11,14 +11,14 @@ from typing import Any
 
 import msgspec
 
-from nodes.trust_ledger import chain, rows
+from nodes.trust_ledger import chain, rows, transfer
 from nodes.trust_ledger.batch import Hand, context, end
 from nodes.trust_ledger.chain import GENESIS, Entry, Finding, Head, Opened
 from nodes.trust_ledger.derived import Derived, decode, same, take
 from nodes.trust_ledger.identities import Verify
 from nodes.trust_ledger.rows import Seal
 from protocol.errors import SageError, SealError
-from protocol.messages.action import RulesAdopted
+from protocol.messages.action import Imported, RulesAdopted
 from protocol.messages.trust import TrustTable
 
 ROW_TOLERANCE = 0.01
@@ -58,6 +58,7 @@ def examine(base: sqlite3.Connection, hand: Hand, sealer: Seal, verify: Verify, 
         adopted=replay.adopted,
         head=Head(number, link, head.signature if head else b""),
     )
+    examined.findings += transfer.foreign(base, sealer, verify, replay.imported)
     if not replay.findings:
         differences = list(_differences(base, replay, sealer))
         examined.findings += differences
@@ -66,6 +67,7 @@ def examine(base: sqlite3.Connection, hand: Hand, sealer: Seal, verify: Verify, 
             "rules": len(replay.adopted),
             "identities": len(replay.derived.identities),
             "standings": len(replay.derived.standings),
+            "entries of other hosts": sum(one.entries for one in replay.imported.values()),
         }
     return examined
 
@@ -87,6 +89,7 @@ class _Replay:
         self.derived = derived
         self.findings: list[Finding] = []
         self.adopted: list[tuple[int, RulesAdopted]] = []
+        self.imported: dict[str, Imported] = {}
         self._base = base
         self._sealer = sealer
 
@@ -110,6 +113,8 @@ class _Replay:
             return
         if isinstance(said, RulesAdopted):
             self.adopted.append((entry.number, said))
+        elif isinstance(said, Imported):
+            self.imported[said.origin] = said
 
     def _digest(self, number: int) -> bytes | None:
         return rows.entry_digest(self._base, number)

@@ -142,7 +142,7 @@ class Batch:
             case Learned(digest=digest, base_version=version):
                 return self._adapter(digest, version)
             case Imported() as imported:
-                return self._say(f"{OWN}import/{imported.origin}", IMPORT, imported)
+                return self._imported(imported)
 
     # What is said
 
@@ -212,6 +212,10 @@ class Batch:
         if known is not None and set(lineage) <= set(known.lineage):
             return Receipt(number=0, wall_ns=self._wall_ns, repeated=True)
         return self._identity(bound(self._hand, ADAPTER, digest, self._wall_ns, lineage))
+
+    def _imported(self, imported: Imported) -> Receipt:
+        self._host()
+        return self._say(f"{OWN}import/{imported.origin}/{imported.entries}", IMPORT, imported)
 
     # Who is named, before they are
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from nodes.trust_ledger import audit, noted, rows
+from nodes.trust_ledger import audit, noted, rows, transfer
 from nodes.trust_ledger.audit import Examined
 from nodes.trust_ledger.batch import Batch, Hand, Receipt, Telling, context, end
 from nodes.trust_ledger.chain import Entry, Finding, Head
@@ -25,10 +25,13 @@ from nodes.trust_ledger.tables import LedgerError, open_base, open_reading
 from nodes.trust_ledger.tensors import Standing
 from protocol.errors import SageError, SealError
 from protocol.lct import Lct
+from protocol.messages.action import Imported
 from protocol.messages.trust import Outcome
 from runtime.identity import verify
 
-__all__ = ["Ledger", "LedgerError", "Receipt", "Telling"]
+LEDGER_FILE = "trust.sqlite"
+
+__all__ = ["LEDGER_FILE", "Ledger", "LedgerError", "Receipt", "Telling"]
 
 
 class Ledger:
@@ -132,6 +135,30 @@ class Ledger:
             rows.keep_identities(self._base, examined.derived.identities)
             rows.keep_standings(self._base, examined.derived.standings, self._sealer)
         self._derived = examined.derived
+
+    def export(self, wall_ns: int) -> Iterator[bytes]:
+        """The ledger as lines of a file that proves itself: see `transfer`. Raises `SealError`."""
+        with self._reading() as base:
+            yield from transfer.export(base, self._identity, self._sealer, wall_ns)
+
+    def take_in(self, lines: Iterable[bytes], wall_ns: int) -> Imported:
+        """Take in what a ledger exported, all of it or nothing. Raises `TransferRefused`."""
+        branch = self._derived.branch()
+        head = None
+        with self._writing():
+            taken = transfer.take_in(self._base, lines, self._identity, self._sealer, verify)
+            if taken.origin != self._identity.lct.id:
+                batch = Batch(self._base, branch, self._identity, self._sealer, wall_ns)
+                receipt = batch.tell(Telling(taken))
+                if receipt.refused is not None:
+                    raise receipt.refused
+                head = batch.finish()
+        if taken.origin == self._identity.lct.id:
+            self.restore(self.examine())
+        else:
+            self._derived.keep(branch)
+            self._note(head)
+        return taken
 
     def _note(self, head: Head | None) -> None:
         """Beside the file, so that an older file put back shows. Every entry is safe without it."""

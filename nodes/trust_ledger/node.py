@@ -13,7 +13,7 @@ from nodes.trust_ledger.batch import OWN, Adopt, Item, Learned
 from nodes.trust_ledger.chain import Finding
 from nodes.trust_ledger.config import TrustConfig
 from nodes.trust_ledger.group_commit import GroupCommit
-from nodes.trust_ledger.ledger import Ledger, Receipt, Telling
+from nodes.trust_ledger.ledger import LEDGER_FILE, Ledger, Receipt, Telling
 from nodes.trust_ledger.table import Arms, fold, prune, table
 from protocol.errors import BadRequest, SageError
 from protocol.messages.dream import AdapterCurrent
@@ -43,7 +43,6 @@ from runtime.identity import HostIdentity
 from runtime.node import Call, Node, on, run, serve
 from runtime.sealing import Sealer
 
-LEDGER_FILE = "trust.sqlite"
 PUBLISH_S = 0.2
 """The table is said at most so often."""
 REFRESH_S = 3600.0
