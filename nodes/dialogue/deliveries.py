@@ -25,6 +25,9 @@ USER, CORRECTION, UNCORRECTED = "user", "correction", "uncorrected"
 """Who says how an exchange turned out, beside verifiers: a person, or the next turn, which lets one think so."""
 
 UNKNOWN_CONTEXT = "unknown"
+ASSUMPTION = "assumption"
+"""Who answered, where an answer was given again."""
+
 """Context of an exchange that nobody classified."""
 
 

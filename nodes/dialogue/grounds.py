@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from protocol.messages.model import ChatMessage
 
@@ -51,3 +52,10 @@ class Recalled:
     @property
     def holds(self) -> bool:
         return not self.why
+
+    @property
+    def grounds(self) -> str:
+        """From when it is, and what it rests on, in words."""
+        since = datetime.fromtimestamp(self.verified_ns / 1e9, UTC).isoformat(timespec="seconds")
+        rests_on = ", ".join(self.rests_on) or "nothing else"
+        return f"{self.level} said so to the same question on the same grounds, {since}; it rests on {rests_on}"

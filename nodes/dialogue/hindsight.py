@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nodes.dialogue.conversation import Conversation
-from nodes.dialogue.deliveries import CORRECTION, UNCORRECTED, Delivery, rewarding
+from nodes.dialogue.deliveries import ASSUMPTION, CORRECTION, UNCORRECTED, Delivery, rewarding
 from protocol.errors import BadRequest
 from protocol.messages.context import Classified, Reward
 from protocol.messages.dialogue import Feedback, TraceReply
@@ -29,7 +29,10 @@ def of_turn(before: Conversation, classified: Classified | None) -> Reward | Non
 
 
 def of_feedback(feedback: Feedback, found: TraceReply | None, levels: list[str], now_ns: int) -> list[Delivery]:
-    """What has to be told to whom. Raises BadRequest for a value that is none, and where there is nothing to learn."""
+    """What has to be told to whom: nobody of an answer that was only given again, for what it rests on is here.
+
+    Raises BadRequest for a value that is none, and where there is nothing to learn.
+    """
     if not 0 <= feedback.value <= 1:
         raise BadRequest(f"a value lies between 0 and 1, not at {feedback.value}", place="dialogue/feedback: value")
     if feedback.source in ("", CORRECTION, UNCORRECTED):
@@ -42,6 +45,8 @@ def of_feedback(feedback: Feedback, found: TraceReply | None, levels: list[str],
             place="dialogue/feedback: exchange",
             remedy="`sage ask --json` and `sage trace` show the id of an exchange",
         )
+    if found.answered_by == ASSUMPTION:
+        return []
     if found.answered_by not in levels:
         raise BadRequest(
             f"it was answered by {found.answered_by}: there is no model to learn from it", place="dialogue/feedback"

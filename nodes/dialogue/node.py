@@ -145,6 +145,7 @@ class Dialogue(Node):
         await self._kept.deliver(told)
         assert found is not None
         self._learner.judged(found.exchange, request.value, request.source)
+        await self._kept.assumed.judged(found.exchange, request.value, request.source)
         return FeedbackTaken(exchange=found.exchange, question=found.question)
 
     @serve(ForgetSession)

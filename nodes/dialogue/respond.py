@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -23,7 +22,7 @@ from nodes.dialogue.cascade import Attempt
 from nodes.dialogue.choice import Candidate, Choice, Situation, choose
 from nodes.dialogue.config import DialogueConfig
 from nodes.dialogue.conversation import Conversation
-from nodes.dialogue.deliveries import UNKNOWN_CONTEXT, Finished
+from nodes.dialogue.deliveries import ASSUMPTION, UNKNOWN_CONTEXT, Finished
 from nodes.dialogue.exchange import Exchange
 from nodes.dialogue.grounds import Question, Recalled
 from nodes.dialogue.patterns import Match, Patterns
@@ -36,7 +35,7 @@ from protocol.messages.dialogue import Answer, ExchangeCompleted, ExchangeStarte
 from protocol.messages.metabolism import Rouse
 from runtime.verifiers import Verifier
 
-PATTERN, ASSUMPTION = "pattern", "assumption"
+PATTERN = "pattern"
 NOBODY = "nobody"
 """Policy of the states in which nobody answers until roused."""
 
@@ -198,7 +197,7 @@ class Responder:
             return Recalled(why="a level was asked for")
         with exchange.stage("assume") as stage:
             recalled = await self.ports.recall(question)
-            stage.detail = recalled.why or _ground(recalled)
+            stage.detail = recalled.why or recalled.grounds
         return recalled
 
     async def _by_assumption(
@@ -212,7 +211,7 @@ class Responder:
             outlook,
             exchange.said.strip(),
             answered_by=ASSUMPTION,
-            why=_ground(recalled),
+            why=recalled.grounds,
             confidence=recalled.confidence,
         )
         answer = msgspec.structs.replace(answer, atp=rate * recalled.cpu_s)
@@ -395,13 +394,6 @@ def _answer(
         stages=list(exchange.stages),
         trace=exchange.trace,
     )
-
-
-def _ground(recalled: Recalled) -> str:
-    """From when the answer is, and what it rests on."""
-    since = datetime.fromtimestamp(recalled.verified_ns / 1e9, UTC).isoformat(timespec="seconds")
-    grounds = ", ".join(recalled.rests_on) or "nothing else"
-    return f"{recalled.level} said so to the same question on the same grounds, {since}; it rests on {grounds}"
 
 
 def _why(turn: Turn, cut: str) -> str:

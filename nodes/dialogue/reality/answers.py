@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nodes.dialogue import cascade
+from nodes.dialogue.cascade import Attempt
 from nodes.dialogue.deliveries import Finished
 from nodes.dialogue.grounds import Question, Recalled
+from nodes.dialogue.hindsight import SURE
 from nodes.dialogue.reality.assumption import Assumption, Evidence, Level, Standing
 from nodes.dialogue.reality.cache import Became, Found, Observed, Reality
-from protocol.messages.context import Context
+from protocol.messages.dialogue import Answer
 from protocol.messages.dream import AdapterCurrent
 
 RIGHT = 0.99
@@ -45,34 +47,26 @@ def recall(reality: Reality, question: Question, now_ns: int) -> Recalled:
 
 def remember(reality: Reality, question: Question, finished: Finished, now_ns: int) -> Became | None:
     """Take an answer for given, if it was accepted; None where it was not. What it shows of others is taken in too."""
-    chosen = finished.chosen
+    chosen, answer = finished.chosen, finished.answer
     if chosen is None:
         return None
+    settled = _settled(reality, chosen.level.name)
     for attempt, _ in finished.attempts:
         learn_version(reality, attempt.level.name, attempt.generated.version, now_ns)
     _doubt_what_was_corrected(reality, question, finished, now_ns)
-    level, name = _level(question), key(reality, question)
-    whole = tuple(finished.messages) == question.messages and not cascade.cut(chosen)
-    if question.fresh or not whole or not finished.answer.text.strip():
+    name, verified = key(reality, question), answer.score is not None and answer.score >= RIGHT
+    if answer.score is not None and answer.score < WRONG:
+        _refute(reality, name, answer, now_ns)
+    if question.fresh or not settled or not _accepted(reality, question, finished, chosen):
         return None
-    score, verified = finished.answer.score, False
-    if score is not None:
-        if score < WRONG and (row := reality.shelf.row(name)) is not None and row.standing is Standing.HELD:
-            reality.observe(name, Evidence(distance=1.0 - score, by=finished.answer.verifier, refutes=True), now_ns)
-        verified = score >= RIGHT
-        if not verified:
-            return None
-    confidence = chosen.generated.confidence
-    if not verified and confidence < max(reality.config.levels[level].bar, chosen.level.accept_at):
-        return None
+    found_right = f", found right by {answer.verifier}" if verified else ""
     held = reality.hold(
         Assumption(
             key=name,
-            level=level,
-            statement=f"{chosen.level.name} said {finished.answer.text!r} to {question.text!r}"
-            + (f", found right by {finished.answer.verifier}" if verified else ""),
-            value=finished.answer.text,
-            confidence=1.0 if verified else confidence,
+            level=_level(question),
+            statement=f"{chosen.level.name} said {answer.text!r} to {question.text!r}{found_right}",
+            value=answer.text,
+            confidence=1.0 if verified else answer.confidence,
             rests_on=(model_key(chosen.level.name),),
             subject=question.text,
             owner=reality.names.conversation(question.session),
@@ -81,8 +75,25 @@ def remember(reality: Reality, question: Question, finished: Finished, now_ns: i
         verified=verified,
     )
     if held.became is not Became.REFUSED:
-        reality.answered(finished.answer.exchange, name)
+        reality.answered(answer.exchange, name)
     return held.became
+
+
+def _accepted(reality: Reality, question: Question, finished: Finished, chosen: Attempt) -> bool:
+    """Whole, to the whole question, and right as a verifier found; where none knows it, confident beyond the bars."""
+    answer = finished.answer
+    if tuple(finished.messages) != question.messages or cascade.cut(chosen) or not answer.text.strip():
+        return False
+    if answer.score is not None:
+        return answer.score >= RIGHT
+    return answer.confidence >= max(reality.config.levels[_level(question)].bar, chosen.level.accept_at)
+
+
+def _refute(reality: Reality, name: str, answer: Answer, now_ns: int) -> None:
+    """A verifier found it wrong: should the same be held, it is no longer."""
+    known = reality.opened(reality.shelf.row(name))
+    if known is not None and reality.names.value(known.value) == reality.names.value(answer.text):
+        reality.observe(name, Evidence(distance=1.0, by=answer.verifier, refutes=True), now_ns)
 
 
 def judged(reality: Reality, exchange: str, right: float, by: str, now_ns: int) -> Observed | None:
@@ -143,20 +154,28 @@ def adapter_key(level: str) -> str:
     return f"adapter/{level}"
 
 
+def _settled(reality: Reality, level: str) -> bool:
+    """Whether no change of its weights is under way: an answer begun before that would pass for one of the new."""
+    row = reality.shelf.row(model_key(level))
+    return row is None or row.standing is not Standing.BROKEN
+
+
 def _level(question: Question) -> Level:
     """What was said before is part of what the answer depends on; otherwise it holds whoever asks."""
     return Level.ABSTRACT if question.alone else Level.CONTEXT
 
 
 def _doubt_what_was_corrected(reality: Reality, question: Question, finished: Finished, now_ns: int) -> None:
-    """A next turn that contradicts what was said before shakes the answer before it.
+    """A next turn that corrects what was said before shakes the answer before it.
 
     That it does is itself a guess, so the answer is not refuted; it has to prove itself anew.
     """
     classified = finished.classified
-    if classified is None or classified.context is not Context.UNSTABLE or question.alone:
+    if classified is None or classified.correction < SURE or question.alone:
+        return
+    if question.messages[-2].content.rstrip().endswith("?"):  # a "no" to what asks is no correction
         return
     before = Question(question.messages[:-2], question.limit, question.session)
     name = key(reality, before)
     if reality.shelf.row(name) is not None:
-        reality.observe(name, Evidence(distance=classified.confidence, by="the next turn"), now_ns)
+        reality.observe(name, Evidence(distance=1.0, reliability=classified.correction, by="the next turn"), now_ns)

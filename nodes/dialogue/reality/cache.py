@@ -26,14 +26,12 @@ from nodes.dialogue.reality.assumption import Assumption, Evidence, Standing
 from nodes.dialogue.reality.names import Names
 from nodes.dialogue.reality.settings import RealityConfig
 from nodes.dialogue.reality.shelf import Cascade, Row, Shelf
-from nodes.dialogue.reality.surprise import Judgement, Response, aged, judge
+from nodes.dialogue.reality.surprise import AGREES, Judgement, Response, aged, judge
 from nodes.dialogue.store import Store
 from protocol.errors import SageError, SealError
 
 REFUTED = 8
 """Refuted values remembered of one assumption."""
-AGREES = 0.05
-"""Distance up to which an observation says the same."""
 UNWRITTEN = 256
 """Uses that wait to be written down with the next change; a crash forgets no more than when they were."""
 

@@ -47,10 +47,6 @@ class Centrality(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 class Confidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     limit: Share = 0.99
     """Nothing is surer than that."""
-    confirms: Share = 0.3
-    """Of the way to the limit, what one observation that agrees is worth."""
-    shakes: Share = 0.5
-    """Of the confidence, what one observation that wholly disagrees takes, where it is not rebuilt."""
 
 
 class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -2,9 +2,9 @@
 
     surprise = distance × confidence × centrality          each 0..1
 
-*distance* is between what is assumed and what was observed, by level (`distance`), times how reliable the observer is.
-*confidence* is what is left of it at that moment (`aged`). *centrality* says how much rests on it: from `leaf`, where
-nothing does, up to 1.
+*distance* is between what is assumed and what was observed, by level (`distance`), times the chance that an observer
+who is sometimes wrong is right this time (`right_now`). *confidence* is what is left of it at that moment (`aged`).
+*centrality* says how much rests on it: from `leaf`, where nothing does, up to 1.
 
 Every level has a threshold (GLOSSARY): at that surprise an assumption of the level is doubted. So that it can also be
 rebuilt, the bands of the whole (under .3 go on, under .6 verify, above rebuild) are laid from the threshold upwards: a
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
+AGREES = 0.05
+"""Distance up to which an observation says the same."""
+
+
 class Response(StrEnum):
     GO_ON = "go on"
     VERIFY = "verify"
@@ -48,7 +52,7 @@ class Judgement:
     """The surprise against the level's threshold: comparable between levels."""
     response: Response
     after: float
-    """The confidence that is left if it goes on."""
+    """The confidence that is left, where it is not rebuilt."""
 
 
 def judge(assumption: Assumption, evidence: Evidence, bears: int, now_ns: int, config: RealityConfig) -> Judgement:
@@ -57,8 +61,9 @@ def judge(assumption: Assumption, evidence: Evidence, bears: int, now_ns: int, c
     if apart is None:
         assert evidence.value is not None
         apart = distance(assumption.level, assumption.value, evidence.value)
-    apart *= evidence.reliability
     confidence = aged(assumption, now_ns)
+    after = min(config.confidence.limit, updated(confidence, apart, evidence.reliability))
+    apart *= right_now(confidence, evidence.reliability)
     central = centrality(bears, config)
     surprise = apart * confidence * central
     share = weighed(surprise, assumption.level, config)
@@ -69,7 +74,7 @@ def judge(assumption: Assumption, evidence: Evidence, bears: int, now_ns: int, c
         surprise=surprise,
         weighed=share,
         response=_response(share, config),
-        after=_after(confidence, apart, evidence.reliability, config),
+        after=after,
     )
 
 
@@ -104,11 +109,20 @@ def _response(share: float, config: RealityConfig) -> Response:
     return Response.VERIFY if share >= config.bands.verify else Response.GO_ON
 
 
-def _after(confidence: float, apart: float, reliability: float, config: RealityConfig) -> float:
-    """What agrees brings confidence nearer to its limit, what disagrees takes its share of it."""
-    settings = config.confidence
-    nearer = settings.confirms * (reliability - apart) * max(0.0, settings.limit - confidence)
-    return min(settings.limit, max(0.0, confidence + nearer - settings.shakes * apart * confidence))
+def right_now(confidence: float, reliability: float) -> float:
+    """How likely an observer is right who says that it is otherwise: Bayes, with `confidence` that it is not.
+
+    1 for one who is never wrong. Somebody right 98 times in 100 who contradicts what is 99% sure is right 1 time in 3.
+    """
+    right, wrong = (1 - confidence) * reliability, confidence * (1 - reliability)
+    return right / (right + wrong) if right + wrong else 1.0
+
+
+def updated(confidence: float, apart: float, reliability: float) -> float:
+    """The chance that it is still so after an observation that says with `apart` that it is not: Bayes."""
+    so = confidence * (reliability * (1 - apart) + (1 - reliability) * apart)
+    otherwise = (1 - confidence) * (reliability * apart + (1 - reliability) * (1 - apart))
+    return so / (so + otherwise) if so + otherwise else 0.0
 
 
 # How far two values lie apart, 0..1
