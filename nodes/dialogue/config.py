@@ -35,6 +35,8 @@ class Times(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Longest time for an answer whose asker named none."""
     rouse: Duration = 1.0
     classify: Duration = 1.0
+    reserve: Duration = 0.5
+    """To have energy held; an answer does not wait longer for it."""
     first_share: Share = 0.6
     """Of the time left, what a level may take while another could still go on."""
     spare: Duration = 1.0

@@ -11,11 +11,12 @@ import msgspec
 from nodes.dialogue.cascade import Attempt, Decision
 from nodes.dialogue.outbox import Delivery
 from nodes.dialogue.patterns import normalised
+from nodes.dialogue.spending import Rates, bill
 from protocol.messages.context import Classified, Context, ExchangeScored, Reward, ScoreExchange, Snarc
 from protocol.messages.dialogue import Answer
 from protocol.messages.dream import Keep, Revise
 from protocol.messages.metabolism import Settle
-from protocol.messages.model import ChatMessage
+from protocol.messages.model import ChatMessage, Generated
 from protocol.messages.trust import Outcome
 
 TRUST, CONTEXT, DREAM, METABOLISM = "trust_ledger", "context_classifier", "dream_consolidator", "metabolic_controller"
@@ -24,10 +25,10 @@ DESTINATIONS = (TRUST, CONTEXT, DREAM, METABOLISM)
 USER, CORRECTION, UNCORRECTED = "user", "correction", "uncorrected"
 """Who says how an exchange turned out, beside verifiers: a person, or the next turn, which lets one think so."""
 
-UNKNOWN_CONTEXT = "unknown"
 ASSUMPTION = "assumption"
 """Who answered, where an answer was given again."""
 
+UNKNOWN_CONTEXT = "unknown"
 """Context of an exchange that nobody classified."""
 
 
@@ -49,6 +50,11 @@ class Finished:
     """Levels that gave no answer."""
     hindsight: Reward | None = None
     """What this exchange lets one think of the one before it."""
+    atp_per_joule: float = 0.0
+
+    @property
+    def rates(self) -> Rates:
+        return Rates(self.atp_per_cpu_s, self.atp_per_joule)
 
 
 def deliveries(finished: Finished) -> list[Delivery]:
@@ -112,7 +118,7 @@ def judged(attempt: Attempt, chosen: Attempt) -> tuple[float, str]:
         return attempt.verdict.score, attempt.verifier
     if attempt is not chosen:
         return float(normalised(attempt.generated.text) == normalised(chosen.generated.text)), "cascade"
-    return attempt.generated.confidence, "confidence"
+    return attempt.confidence, "confidence"
 
 
 def _outcome(finished: Finished, attempt: Attempt) -> Outcome:
@@ -127,13 +133,16 @@ def _outcome(finished: Finished, attempt: Attempt) -> Outcome:
         context=str(answer.context or UNKNOWN_CONTEXT),
         score=score,
         source=source,
-        confidence=generated.confidence,
+        confidence=attempt.confidence,
         tokens_in=generated.tokens_reused + generated.tokens_computed,
         tokens_out=generated.tokens_generated,
         seconds=attempt.seconds,
         cpu_s=generated.cpu_s,
-        atp=generated.cpu_s * finished.atp_per_cpu_s,
+        atp=finished.rates.atp(generated.cpu_s, generated.joules),
+        joules=generated.joules,
         cluster=finished.classified.cluster if finished.classified else -1,
+        words=len(answer.question.split()),
+        depth=sum(message.role == "assistant" for message in finished.messages),
         trace=answer.trace,
     )
 
@@ -153,6 +162,8 @@ def _to_score(finished: Finished) -> ScoreExchange:
         verifier=answer.verifier,
         input_nll=smallest.generated.input_nll,
         reply_nll=smallest.generated.reply_nll,
+        input_excess=smallest.generated.input_excess,
+        reply_peak=smallest.generated.reply_peak,
         nll_level=smallest.level.name,
         disagreement=_disagreement(finished),
         failures=finished.failures,
@@ -191,9 +202,15 @@ def _lesson(finished: Finished, chosen: Attempt) -> Keep:
 
 
 def _bill(finished: Finished) -> Settle:
-    return Settle(
-        ident=finished.answer.exchange,
-        kind="exchange",
-        cpu_s=finished.cpu_s + sum(attempt.generated.cpu_s for attempt, _ in finished.attempts),
+    return bill(
+        finished.answer.exchange,
+        [attempt.generated for attempt, _ in finished.attempts],
+        finished.rates,
+        other_cpu_s=finished.cpu_s,
         salience=finished.classified.snarc.salience if finished.classified else 0.0,
     )
+
+
+def unanswered(exchange: str, answers: Sequence[Generated], rates: Rates) -> Delivery:
+    """What an exchange owes that came to nothing: its cost, which also gives back what was held for it."""
+    return Delivery(METABOLISM, exchange, bill(exchange, answers, rates, answered=False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -11,12 +11,14 @@ from nodes.dialogue.choice import NO_TABLE
 from nodes.dialogue.conversation import Conversation
 from nodes.dialogue.deliveries import Finished
 from nodes.dialogue.grounds import Question, Recalled
+from nodes.dialogue.outbox import Delivery
 from nodes.dialogue.patterns import LiveValues
 from protocol.messages.context import Classified, Classify
 from protocol.messages.dialogue import TraceReply
-from protocol.messages.metabolism import Energy, MetabolicState, Rouse
+from protocol.messages.metabolism import Energy, MetabolicState, Reserve, Reserved, Rouse
 from protocol.messages.model import Generate, Generated, Token
 from protocol.messages.trust import TrustTable
+from runtime.power.costs import LevelCosts
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,14 @@ class Ports(Protocol):
     def generate(
         self, worker: str, request: Generate, *, deadline: float, trace: bytes
     ) -> AbstractAsyncContextManager[Generation]: ...
+
+    def costs(self, level: str) -> LevelCosts | None:
+        """What the level costs on this machine; None where it was not calibrated."""
+
+    async def reserve(self, request: Reserve, trace: bytes) -> Reserved: ...
+
+    async def deliver(self, owed: Sequence[Delivery]) -> None:
+        """Write down what others are to be told, and have it brought to them."""
 
     async def conversation(self, session: str) -> Conversation: ...
 

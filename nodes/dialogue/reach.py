@@ -24,9 +24,11 @@ from nodes.dialogue.store import Store
 from nodes.dialogue.traces import Traces
 from protocol.messages.context import Classified, Classify
 from protocol.messages.dialogue import TraceReply
-from protocol.messages.metabolism import MetabolicState, Rouse
+from protocol.messages.metabolism import MetabolicState, Reserve, Reserved, Rouse
 from protocol.messages.model import Generate
 from runtime.node import Node
+from runtime.power.costs import FILE as COSTS_FILE
+from runtime.power.costs import CostsFile, LevelCosts
 
 
 class Reach:
@@ -58,6 +60,7 @@ class Reach:
         self._store = store
         self._outlook = outlook
         self._learner = learner
+        self._costs = CostsFile(node.state_dir / COSTS_FILE)
         self._random = random.Random()
 
     def mono_ns(self) -> int:
@@ -86,6 +89,17 @@ class Reach:
     async def rouse(self, request: Rouse, trace: bytes) -> MetabolicState:
         state: MetabolicState = await self._node.call(METABOLISM, request, deadline=self._times.rouse, trace=trace)
         return state
+
+    def costs(self, level: str) -> LevelCosts | None:
+        before = self._costs.problem
+        found = self._costs.level(level)
+        if self._costs.problem not in {"", before}:
+            self._node.log.warning("costs.unusable", error=self._costs.problem)
+        return found
+
+    async def reserve(self, request: Reserve, trace: bytes) -> Reserved:
+        reserved: Reserved = await self._node.call(METABOLISM, request, deadline=self._times.reserve, trace=trace)
+        return reserved
 
     async def classify(self, request: Classify, trace: bytes) -> Classified:
         found: Classified = await self._node.call(CONTEXT, request, deadline=self._times.classify, trace=trace)

@@ -1,6 +1,6 @@
 """The one path from words to an answer, for voice, HTTP and command line alike (DESIGN §5).
 
-    rouse → pattern? → assume? → classify → choose → generate → does it stand? else the next level → answer → outbox
+    rouse → pattern? → assume? → classify → choose → reserve → generate → does it stand? else the next level → outbox
 
 It reaches the world only through `Ports`. Where something it would rather have is gone (the sense of context, the
 controller, a worker), it goes on without, says so in the answer's `why`, and counts it.
@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from nodes.dialogue import cascade, conversation, hindsight
+from nodes.dialogue import cascade, conversation, hindsight, spending
 from nodes.dialogue.cascade import Attempt
 from nodes.dialogue.choice import Candidate, Choice, Situation, choose
 from nodes.dialogue.config import DialogueConfig
@@ -27,6 +27,9 @@ from nodes.dialogue.exchange import Exchange
 from nodes.dialogue.grounds import Question, Recalled
 from nodes.dialogue.patterns import Match, Patterns
 from nodes.dialogue.ports import Outlook, Ports
+from nodes.dialogue.purse import Purse
+from nodes.dialogue.reserving import Means
+from nodes.dialogue.spending import Rates
 from nodes.dialogue.turn import Turn
 from nodes.trust_ledger.config import TrustConfig
 from protocol.errors import BadRequest, SageError
@@ -57,6 +60,7 @@ class Responder:
         self.versions: dict[str, str] = {}
         """Level → the version that answered last."""
         self.counts: Counter[str] = Counter()
+        self._purse = Purse(ports, self.counts)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._under_way: dict[str, set[asyncio.Task[object]]] = {}
 
@@ -151,13 +155,19 @@ class Responder:
         if recalled.holds:
             return await self._by_assumption(exchange, outlook, before, question, recalled)
         exchange.classified = await self._classify(exchange)
-        level = self._choose(exchange, outlook, before)
-        turn = Turn(exchange, before, level, self.config, self.ports, self.verifiers, self.counts)
-        chosen = await turn.take()
+        rates = spending.rates(outlook.energy)
+        choice = self._choose(exchange, outlook, before)
+        choice, beyond = await self._purse.afford(exchange, choice, self._means(outlook, question, rates))
+        turn = Turn(exchange, before, choice, self.config, self.ports, self.verifiers, self.counts, beyond=beyond)
+        try:
+            chosen = await turn.take()
+        except BaseException:
+            answers = [attempt.generated for attempt, _ in turn.attempts]
+            await self._purse.settle_unanswered(exchange, answers, rates)
+            raise
         for attempt, _ in turn.attempts:
             self.versions[attempt.level.name] = attempt.generated.version
-        rate = outlook.energy.atp_per_cpu_s if outlook.energy else 0.0
-        answer = _model_answer(turn, chosen, outlook, rate)
+        answer = _model_answer(turn, chosen, outlook, rates)
         after = conversation.extended(
             turn.conversation,
             exchange.ask.text,
@@ -172,9 +182,10 @@ class Responder:
             turn.attempts,
             chosen,
             exchange.classified,
-            rate,
+            rates.cpu_s,
             failures=len(turn.failed),
             hindsight=hindsight.of_turn(before, exchange.classified),
+            atp_per_joule=rates.joule,
         )
         completed = await self._complete(exchange, finished, after)
         await self.ports.remember(question, completed)
@@ -254,7 +265,7 @@ class Responder:
                 table=outlook.table,
                 versions=self.versions,
                 policy="cheapest" if policy == NOBODY else policy,
-                atp=outlook.energy.atp if outlook.energy else None,
+                atp=outlook.energy.atp - outlook.energy.reserved if outlook.energy else None,
                 asked_for=exchange.ask.level,
                 session_level=before.level,
                 draw=self.ports.draw(),
@@ -262,6 +273,16 @@ class Responder:
             chosen = choose(levels, situation, self.config.choice)
             stage.detail = f"{chosen.level}: {chosen.why}"
         return chosen
+
+    def _means(self, outlook: Outlook, question: Question, rates: Rates) -> Means:
+        return Means(
+            levels=[level for level in self.config.levels if level.worker not in outlook.gone],
+            costs=self.ports.costs,
+            table=outlook.table,
+            rates=rates,
+            characters=sum(len(message.content) for message in question.messages),
+            new_tokens=question.limit,
+        )
 
     async def _complete(self, exchange: Exchange, finished: Finished, after: Conversation | None) -> Finished:
         """Close the reply for whoever speaks it, then write down, so that speaking does not wait for the disk."""
@@ -354,7 +375,7 @@ class Responder:
         )
 
 
-def _model_answer(turn: Turn, chosen: Attempt, outlook: Outlook, atp_per_cpu_s: float) -> Answer:
+def _model_answer(turn: Turn, chosen: Attempt, outlook: Outlook, rates: Rates) -> Answer:
     cut = cascade.cut(chosen)
     answer = _answer(
         turn.exchange,
@@ -367,7 +388,7 @@ def _model_answer(turn: Turn, chosen: Attempt, outlook: Outlook, atp_per_cpu_s: 
     return msgspec.structs.replace(
         answer,
         tried=[cascade.tried(attempt, decision) for attempt, decision in turn.attempts],
-        atp=atp_per_cpu_s * sum(attempt.generated.cpu_s for attempt, _ in turn.attempts),
+        atp=sum(rates.atp(attempt.generated.cpu_s, attempt.generated.joules) for attempt, _ in turn.attempts),
         score=chosen.verdict.score if chosen.verdict else None,
         verifier=chosen.verifier,
         complete=not cut,

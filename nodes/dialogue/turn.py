@@ -33,6 +33,8 @@ class Turn:
     attempts: list[tuple[Attempt, Decision]] = field(default_factory=list)
     failed: dict[str, SageError] = field(default_factory=dict)
     """Level → why it gave no answer."""
+    beyond: frozenset[str] = frozenset()
+    """Levels for which there is no energy. They are asked only where no other answers at all."""
 
     @property
     def messages(self) -> list[ChatMessage]:
@@ -62,7 +64,7 @@ class Turn:
             self.counts[f"failed.{level.name}"] += 1
             self.exchange.notes.append(f"{level.name} gave no answer: {error}")
             self.exchange.withdraw()
-            return self._following(level) or self._preceding(level)
+            return self._following(level) or self._preceding(level) or self._dearer(level)
         decision = cascade.judge(
             attempt,
             _candidate(following) if following else None,
@@ -136,7 +138,17 @@ class Turn:
             return None
         larger = self.config.levels[self.config.levels.index(level) + 1 :]
         gone = self.ports.outlook().gone
-        return next((one for one in larger if one.name not in self.failed and one.worker not in gone), None)
+        passed = gone | self.beyond
+        return next(
+            (one for one in larger if one.name not in self.failed and not passed & {one.worker, one.name}), None
+        )
+
+    def _dearer(self, level: LevelConfig) -> LevelConfig | None:
+        """The next larger level, though there is no energy for it: better overdrawn than silent."""
+        if not self.beyond:
+            return None
+        self.beyond = frozenset()
+        return self._following(level)
 
     def _preceding(self, level: LevelConfig) -> LevelConfig | None:
         """The next smaller level that has not been tried: better a small answer than none."""

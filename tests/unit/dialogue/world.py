@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from nodes.dialogue.conversation import Conversation
 from nodes.dialogue.deliveries import Finished
 from nodes.dialogue.exchange import Exchange
 from nodes.dialogue.grounds import Question, Recalled
+from nodes.dialogue.outbox import Delivery
 from nodes.dialogue.patterns import LiveValues
 from nodes.dialogue.patterns import load as load_patterns
 from nodes.dialogue.ports import Generation, Outlook
@@ -22,13 +23,13 @@ from nodes.trust_ledger.config import PriorConfig, TrustConfig
 from protocol.errors import SageError, UnknownNode
 from protocol.messages.context import Classified, Classify, Context, Snarc
 from protocol.messages.dialogue import Answer, Ask, ReplyPart, TraceReply
-from protocol.messages.metabolism import Energy, Metabolic, MetabolicState, Policy, Rouse
+from protocol.messages.metabolism import Energy, Metabolic, MetabolicState, Policy, Reserve, Reserved, Rouse
 from protocol.messages.model import Generate, Generated, Token
 from runtime.clock import VirtualClock
+from runtime.power.costs import LevelCosts
 
 TRUST = TrustConfig(
-    prior=PriorConfig(strength=2, default=0.5, levels={"sensory": 0.4, "tactical": 0.6, "specialized": 0.8}),
-    pooling=4,
+    prior=PriorConfig(default=0.5, levels={"sensory": 0.4, "tactical": 0.6, "specialized": 0.8}),
     half_life=86400.0,
     gamma=1.0,
     interval=0.9,
@@ -135,6 +136,11 @@ class World:
         self.recalled = Recalled(why="none")
         self.asked: list[Question] = []
         self.remembered: list[tuple[Question, Finished]] = []
+        self.costed: dict[str, LevelCosts] = {}
+        self.wishes: list[Reserve] = []
+        self.available: float | SageError = 100.0
+        """ATP that the controller grants an exchange; or what asking for it comes to."""
+        self.delivered: list[Delivery] = []
         self.chance = 0.99
         self.serial = 0
 
@@ -180,6 +186,26 @@ class World:
         if sum(len(message.content) for message in request.messages) > script.takes:
             raise TooLong("too many tokens")
         yield Script(worker.removeprefix("model_worker/"), script, self.clock)
+
+    def costs(self, level: str) -> LevelCosts | None:
+        return self.costed.get(level)
+
+    async def reserve(self, request: Reserve, trace: bytes) -> Reserved:
+        self.wishes.append(request)
+        if isinstance(self.available, SageError):
+            raise self.available
+        granted = request.least or request.atp <= self.available
+        return Reserved(
+            ident=request.ident,
+            granted=granted,
+            atp=request.atp if granted else 0.0,
+            remaining=self.available,
+            available=self.available,
+            reason="" if granted else "too dear",
+        )
+
+    async def deliver(self, owed: Sequence[Delivery]) -> None:
+        self.delivered += owed
 
     async def conversation(self, session: str) -> Conversation:
         return self.conversations.get(session, Conversation())

@@ -1,0 +1,67 @@
+"""An exchange's dealings with the energy account: held before a model is asked, settled when it came to nothing.
+
+An exchange that is answered is settled with all else that it owes: `deliveries`. No one is refused an answer: where
+energy is refused, a cheaper level is asked; where the controller does not say, none is held, and it is noted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from nodes.dialogue import reserving
+from nodes.dialogue.choice import Choice
+from nodes.dialogue.deliveries import unanswered
+from nodes.dialogue.exchange import Exchange
+from nodes.dialogue.ports import Ports
+from nodes.dialogue.reserving import Means
+from nodes.dialogue.spending import Rates
+from protocol.errors import SageError
+from protocol.messages.model import Generated
+
+RESERVE = "reserve"
+"""Name of the stage."""
+
+
+class Purse:
+    def __init__(self, ports: Ports, counts: Counter[str]) -> None:
+        self._ports = ports
+        self._counts = counts
+
+    async def afford(self, exchange: Exchange, choice: Choice, means: Means) -> tuple[Choice, frozenset[str]]:
+        """Have energy held: who is asked then, and the levels for which there is none.
+
+        One call to the controller; a second one where the first was refused.
+        """
+        asked_for, remaining_s = bool(exchange.ask.level), exchange.remaining_s
+        wish = reserving.wish(exchange.ident, choice, means, asked_for=asked_for, remaining_s=remaining_s)
+        if wish is None:
+            self._counts["without.estimate"] += 1
+            return choice, frozenset()
+        beyond: frozenset[str] = frozenset()
+        with exchange.stage(RESERVE) as stage:
+            try:
+                reserved = await self._ports.reserve(wish, exchange.trace)
+                if not reserved.granted and not wish.least:
+                    self._counts["cheaper"] += 1
+                    stage.detail = f"{choice.level}: {reserved.reason}; "
+                    choice = reserving.instead(choice, reserved, means)
+                    beyond = reserving.dearer(choice.level, means)
+                    least = msgspec.structs.replace(wish, atp=means.estimate(choice.level), least=True)
+                    reserved = await self._ports.reserve(least, exchange.trace)
+                stage.detail += f"{reserved.atp:.3f} ATP for {choice.level}"
+            except SageError as error:
+                self._counts["without.reserve"] += 1
+                exchange.notes.append(f"no energy was held: {error}")
+        return choice, beyond
+
+    async def settle_unanswered(self, exchange: Exchange, answers: Sequence[Generated], rates: Rates) -> None:
+        """What was spent is spent, and what was held is given back. `answers`: what models said of it."""
+        if not answers and all(stage.name != RESERVE for stage in exchange.stages):
+            return
+        try:
+            await self._ports.deliver([unanswered(exchange.ident, answers, rates)])
+        except SageError:
+            self._counts["without.settlement"] += 1
