@@ -1,0 +1,1 @@
+"""How well iterative refinement knows when it is right."""
