@@ -27,6 +27,13 @@ class Attempt:
     """From the call to its reply."""
     verifier: str = ""
     verdict: Verdict | None = None
+    calibrated: float | None = None
+    """Chance that the answer is right, where this version's confidence is calibrated."""
+
+    @property
+    def confidence(self) -> float:
+        """The best that is known of how sure one may be of the answer."""
+        return self.generated.confidence if self.calibrated is None else self.calibrated
 
 
 @dataclass(frozen=True)
@@ -35,11 +42,22 @@ class Decision:
     why: str
 
 
-def judge(attempt: Attempt, following: Candidate | None, *, asked_for: bool, time_left: bool) -> Decision:
-    """Whether the attempt stands. `following` is the level that could go on, `asked_for` that no other may."""
-    doubt = _doubt(attempt)
+def judge(
+    attempt: Attempt,
+    following: Candidate | None,
+    *,
+    asked_for: bool,
+    time_left: bool,
+    stands_at: float | None = None,
+) -> Decision:
+    """Whether the attempt stands. `following` is the level that could go on, `asked_for` that no other may.
+
+    `stands_at`: calibrated confidence at which going on is not worth its price; without a calibration the level's own
+    `accept_at` holds.
+    """
+    doubt = _doubt(attempt, stands_at)
     if not doubt:
-        return Decision(True, f"confident ({attempt.generated.confidence:.2f})")
+        return Decision(True, f"confident ({attempt.confidence:.2f})")
     if asked_for:
         return Decision(True, f"{doubt}, but this level was asked for")
     if following is None:
@@ -72,13 +90,14 @@ def cut(attempt: Attempt) -> str:
     return CUT.get(attempt.generated.stop_reason, "")
 
 
-def _doubt(attempt: Attempt) -> str:
+def _doubt(attempt: Attempt, stands_at: float | None) -> str:
     """What speaks against the attempt; empty where nothing does."""
     generated = attempt.generated
     if not generated.text.strip():
         return "it said nothing"
     if reason := cut(attempt):
         return f"it was {reason}"
-    if generated.confidence < attempt.level.accept_at:
-        return f"not confident enough ({generated.confidence:.2f} of {attempt.level.accept_at:.2f})"
+    wanted = attempt.level.accept_at if attempt.calibrated is None or stands_at is None else stands_at
+    if attempt.confidence < wanted:
+        return f"not confident enough ({attempt.confidence:.2f} of {wanted:.2f})"
     return ""

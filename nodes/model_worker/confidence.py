@@ -14,4 +14,9 @@ def confidence(logprobs: Iterable[float]) -> float:
     values = list(logprobs)
     if not values:
         return 0.0
-    return math.exp((sum(values) / len(values) + min(values)) / 2)
+    return confidence_of(sum(values) / len(values), min(values))
+
+
+def confidence_of(mean: float, least: float) -> float:
+    """The same, from the mean and the least of the log-probabilities."""
+    return math.exp((mean + least) / 2)

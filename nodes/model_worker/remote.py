@@ -298,6 +298,7 @@ class Answer:
             cpu_s=cpu_s,
             exactness="",
             reply_nll=-sum(self._logprobs) / len(self._logprobs) if self._logprobs else None,
+            reply_peak=-min(self._logprobs) if self._logprobs else None,
         )
 
 

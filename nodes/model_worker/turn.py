@@ -224,7 +224,10 @@ class Turn:
             tokens_pruned=state.pruned,
             input_nll=self.judge.mean,
             input_judged=len(self.judge.nats),
+            input_excess=self.judge.excess,
             reply_nll=-sum(step.logprob for step in self.steps) / generated if generated else None,
+            reply_peak=-min(step.logprob for step in self.steps) if generated else None,
+            least_margin=min((step.margin for step in self.steps), default=None),
         )
 
     def _message_at(self, prompt: Rendered, index: int) -> int | None:

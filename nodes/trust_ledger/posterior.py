@@ -1,8 +1,4 @@
-"""Belief in a rate of success, as a Beta distribution over discounted evidence. Pure: time is an argument.
-
-Evidence fades in two ways: it halves with time, and is multiplied by gamma at every further outcome. Both shrink right
-and wrong alike, so the rate they show stays while certainty about it goes, and the prior has its say again.
-"""
+"""Belief in a rate of success, as a Beta distribution: the form in which trust is shown. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +9,10 @@ import msgspec
 _TINY = 1e-300
 _PRECISION = 1e-12
 _ROUNDS = 10_000
+FLATTEST = 0.5
+"""Outcomes that a belief is worth at least."""
+STRONGEST = 1e6
+"""And at most: nothing here is surer, and the fraction below still converges."""
 
 
 class Beta(msgspec.Struct, frozen=True):
@@ -28,47 +28,10 @@ class Beta(msgspec.Struct, frozen=True):
         return quantile((1 - mass) / 2, self.alpha, self.beta), quantile((1 + mass) / 2, self.alpha, self.beta)
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """Weighted counts of outcomes as they stood at `at_s`."""
-
-    right: float = 0.0
-    wrong: float = 0.0
-    at_s: float = 0.0
-
-    @property
-    def weight(self) -> float:
-        return self.right + self.wrong
-
-
-def observe(evidence: Evidence, score: float, weight: float, gamma: float) -> Evidence:
-    """`evidence` and one more outcome: `score` of it right (0..1), at the time to which `evidence` is faded."""
-    return msgspec.structs.replace(
-        evidence,
-        right=evidence.right * gamma + weight * score,
-        wrong=evidence.wrong * gamma + weight * (1.0 - score),
-    )
-
-
-def fade(evidence: Evidence, now_s: float, half_life_s: float) -> Evidence:
-    """`evidence` as it counts at `now_s`. A clock that went back changes nothing."""
-    kept = fading(now_s - evidence.at_s, half_life_s)
-    return Evidence(right=evidence.right * kept, wrong=evidence.wrong * kept, at_s=max(now_s, evidence.at_s))
-
-
-def fading(age_s: float, half_life_s: float) -> float:
-    """The share of evidence that is left after `age_s`."""
-    return float(0.5 ** (max(0.0, age_s) / half_life_s))
-
-
-def prior(mean: float, strength: float) -> Beta:
-    """Belief before any evidence: `mean` (0..1, exclusive), worth `strength` outcomes."""
+def matched(mean: float, variance: float) -> Beta:
+    """The Beta of this mean (0..1, exclusive) and variance; of a variance that none has, the flattest allowed here."""
+    strength = min(STRONGEST, max(FLATTEST, mean * (1.0 - mean) / max(variance, _TINY) - 1.0))
     return Beta(mean * strength, (1.0 - mean) * strength)
-
-
-def posterior(before: Beta, own: Evidence, related: Evidence, pooling: float) -> Beta:
-    """Belief after `own` evidence and `related`, which is worth at most `pooling` outcomes (a power prior)."""
-    share = min(1.0, pooling / related.weight) if related.weight > 0 else 0.0
-    return Beta(before.alpha + own.right + share * related.right, before.beta + own.wrong + share * related.wrong)
 
 
 def quantile(share: float, alpha: float, beta: float) -> float:

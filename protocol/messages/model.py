@@ -93,12 +93,11 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     """How many tokens that is the mean of."""
     reply_nll: float | None = None
     """The same of the tokens of the answer, under the distribution of temperature 1; None where there are none."""
-    input_peak: float | None = None
-    """Nats of the least likely of the tokens in `input_nll`."""
+    input_excess: float | None = None
+    """Nats: how much more those tokens cost in the mean than the model itself expected, which is the entropy of its
+    distributions. About 0 for what it takes for ordinary, however little it could know of it beforehand."""
     reply_peak: float | None = None
     """Nats of the least likely token of the answer."""
-    least_logprob: float | None = None
-    """Natural log of the probability of the least sure token of the answer; None where there are none."""
     least_margin: float | None = None
     """Least difference of the two largest logits at any token of the answer; None where it is not known."""
 

@@ -75,7 +75,7 @@ def test_trust_is_only_claimed_where_it_was_earned(
     choice = choose(candidates, situation, wanted)
     if choice.trusted and situation.policy != "largest":
         known = {option.name: option for option in options(candidates, situation, wanted)}
-        assert known[choice.level].row.low >= wanted.trusted_at
+        assert known[choice.level].belief.low >= wanted.trusted_at
 
 
 @given(levels, situations, settings)

@@ -17,8 +17,7 @@ from protocol.messages.trust import TrustRow, TrustTable
 
 SETTINGS = ChoiceSettings()
 TRUST = TrustConfig(
-    prior=PriorConfig(strength=2, default=0.5, levels={"sensory": 0.4, "tactical": 0.6, "specialized": 0.8}),
-    pooling=4,
+    prior=PriorConfig(default=0.5, levels={"sensory": 0.4, "tactical": 0.6, "specialized": 0.8}),
     half_life=86400.0,
     gamma=1.0,
     interval=0.9,
@@ -40,7 +39,7 @@ def test_the_cheapest_trusted_level_answers() -> None:
     choice = choose(LEVELS, seen, SETTINGS)
     assert choice.level == "sensory"
     assert choice.trusted
-    assert "cheapest" in choice.why
+    assert "best for its price" in choice.why
 
 
 def test_a_level_that_often_fails_here_is_passed_over() -> None:
@@ -49,8 +48,9 @@ def test_a_level_that_often_fails_here_is_passed_over() -> None:
 
 
 def test_a_high_rate_that_rests_on_little_is_not_trust() -> None:
-    seen = situation(row("sensory", 0.85, spread=0.2), row("tactical", 0.95))
-    assert choose(LEVELS, seen, SETTINGS).level == "tactical"
+    """It may answer, for the cascade is behind it, but not before its answer is there as a whole."""
+    choice = choose(LEVELS, situation(row("sensory", 0.85, spread=0.2), row("tactical", 0.95)), SETTINGS)
+    assert (choice.level, choice.trusted) == ("sensory", False)
 
 
 def test_trust_holds_for_its_context_only() -> None:
@@ -67,7 +67,7 @@ def test_while_nothing_is_known_a_cascade_begins_small_and_is_not_trusted() -> N
     choice = choose(LEVELS, situation(), SETTINGS)
     assert choice.level == "sensory"
     assert not choice.trusted
-    assert "none is trusted" in choice.why
+    assert "nothing shown in stable yet, 0.40 expected" in choice.why
 
 
 def test_a_cascade_begins_larger_where_the_small_level_has_failed() -> None:
@@ -158,10 +158,13 @@ def test_a_cascade_that_notices_every_error_is_right_as_often_as_any_level_could
     perfect = ChoiceSettings(noticed=1.0, alarms=0.0)
     given = options(LEVELS, situation(), perfect)
     right, cost = cascade_worth(given, perfect)[0]
-    assert right == pytest.approx(1 - 0.6 * 0.4 * 0.2)
-    assert cost == pytest.approx((1 + 0.6 * 2.5 + 0.6 * 0.4 * 5.5) / 5.5)
+    assert right == pytest.approx(1 - 0.6 * 0.4 * 0.2, abs=1e-6)
+    assert cost == pytest.approx((1 + 0.6 * 2.5 + 0.6 * 0.4 * 5.5) / 5.5, abs=1e-6)
 
 
 def test_a_cascade_that_notices_nothing_is_its_first_level() -> None:
     blind = ChoiceSettings(noticed=0.0, alarms=0.0)
-    assert cascade_worth(options(LEVELS, situation(), blind), blind)[0] == (pytest.approx(0.4), pytest.approx(1 / 5.5))
+    assert cascade_worth(options(LEVELS, situation(), blind), blind)[0] == (
+        pytest.approx(0.4, abs=1e-6),
+        pytest.approx(1 / 5.5),
+    )

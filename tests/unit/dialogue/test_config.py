@@ -17,7 +17,7 @@ def test_what_ships_loads(shipped: str) -> None:
         "model_worker/specialized",
     ]
     assert set(loaded.stop_patterns) <= {"stop"}
-    assert load_trust().prior.strength > 0
+    assert load_trust().prior.spreads["cluster"] > 0
 
 
 def test_a_level_given_twice_is_refused() -> None:

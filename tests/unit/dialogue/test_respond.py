@@ -60,7 +60,7 @@ async def test_a_confident_small_level_answers_alone(world: World) -> None:
     assert [one.level for one in answer.tried] == ["sensory"]
     assert answer.context is Context.MOVING
     assert answer.atp == pytest.approx(0.4 * 0.5)
-    assert "none is trusted yet" in answer.why
+    assert "nothing shown in moving yet" in answer.why
     assert [stage.name for stage in answer.stages] == [
         "pattern",
         "assume",

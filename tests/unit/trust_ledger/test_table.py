@@ -41,7 +41,7 @@ def test_before_any_outcome_the_prior_of_the_level_is_believed():
 def test_success_raises_and_failure_lowers_trust_where_it_happened_most():
     good = table(told(*[outcome(1.0)] * 20), 20, 0.0, CONFIG)
     assert row(good).mean > 0.9
-    assert 0.4 < row(good, "novel").mean < row(good).mean, "elsewhere it is worth four outcomes"
+    assert 0.4 < row(good, "novel").mean < row(good).mean, "elsewhere it is worth less"
     assert row(table(told(*[outcome(0.0)] * 20), 20, 0.0, CONFIG)).mean < 0.1
     assert [r.context for r in good.rows] == ["moving", "novel", "stable", "unstable"]
     assert good.entries == 20
