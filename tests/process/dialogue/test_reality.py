@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import pytest
 
-from protocol.messages.dialogue import Ask, ForgetSession, TraceRequest
+from nodes.dialogue.reality_commands import reality
+from protocol.messages.dialogue import Ask, Feedback, ForgetSession, TraceRequest
 from protocol.messages.dream import Adapter, AdapterCurrent
-from protocol.messages.reality import AssumptionObserved, ExplainAssumption, ListAssumptions, ObserveAssumption
+from protocol.messages.reality import ExplainAssumption, ListAssumptions
 from tests.fabric import PATIENCE_S, Fabric, fabric
+from tests.process.dialogue.test_commands import sage
 from tests.process.dialogue.test_node import delivered, dialogue, stand_in, until_delivered
 
 
@@ -75,13 +78,13 @@ async def test_what_a_user_finds_wrong_is_not_said_again(system: Fabric) -> None
     await stand_in(system, "worker", "model_worker/sensory")
     await dialogue(system)
     unverified = "what do owls eat"
-    first = await ask(system, "a", unverified)
+    await ask(system, "a", unverified)
+    repeated = await ask(system, "b", unverified)
+    assert repeated.answered_by == "assumption"
     async with system.client.events("reality/surprised") as surprised:
-        observed: AssumptionObserved = await call(
-            system, ObserveAssumption(ident=first.exchange, distance=1.0, by="user", refutes=True)
-        )
-        assert (observed.response, observed.standing) == ("rebuild", "broken")
-        assert (await anext(surprised)).body.key == observed.key
+        await call(system, Feedback(exchange=repeated.exchange, value=0.0))
+        body = (await anext(surprised)).body
+        assert (body.response, body.level, body.why) == ("rebuild", "abstract", "user")
     assert (await ask(system, "b", unverified)).answered_by == "sensory"
     assert (await ask(system, "c", unverified)).answered_by == "sensory", (
         "the same wrong answer is not believed a second time"
@@ -96,3 +99,26 @@ async def test_a_forgotten_conversation_leaves_no_answer_behind(system: Fabric) 
     kept = (await call(system, ListAssumptions())).assumptions
     assert not any(one.key.startswith("answer/") for one in kept)
     assert (await ask(system, "b")).answered_by == "sensory"
+
+
+async def test_it_is_shown_explained_and_forgotten_by_commands(system: Fabric) -> None:
+    await stand_in(system, "worker", "model_worker/sensory")
+    await dialogue(system)
+    answer = await ask(system, "a")
+    shown = await sage(system, reality, "show")
+    assert shown.exit_code == 0, shown.output
+    assert "sensory said 'it is four .' to 'what is two plus two'" in shown.stdout
+    assert "% of checks held" in shown.stdout
+    records = [json.loads(line) for line in (await sage(system, reality, "show", "--json")).stdout.splitlines()]
+    assert {record.get("key", "").partition("/")[0] for record in records} >= {"answer", "model"}
+    explained = await sage(system, reality, "explain", answer.exchange)
+    assert "model/sensory: sensory answers as version v1 (held, 0.99)" in explained.stdout
+    assert "rebuilt by a distance of 0.93" in explained.stdout
+    forgotten = await sage(system, reality, "forget", "model/sensory")
+    assert forgotten.stdout == "1 forgotten, 2 rested on that\n"
+    broken = await sage(system, reality, "explain", answer.exchange)
+    assert "broken (what it rests on was forgotten)" in broken.stdout
+    assert (await sage(system, reality, "forget", "--all", "--json")).exit_code == 0
+    unknown = await sage(system, reality, "explain", "nothing")
+    assert (unknown.exit_code, "nothing is assumed under 'nothing'" in unknown.stderr) == (1, True)
+    assert (await sage(system, reality, "forget")).exit_code == 2
