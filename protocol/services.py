@@ -86,6 +86,7 @@ for _service in (
     Service("node/describe", node.Describe, node.Description),
     Service("audio/hear", audio.Hear, audio.Heard, audio.Utterance),
     Service("context/classify", context.Classify, context.Classified),
+    Service("context/explain", context.ExplainContext, context.ContextExplained),
     Service("context/forget", context.ForgetContext, context.ContextForgotten),
     Service("context/score", context.ScoreExchange, context.ExchangeScored),
     Service("context/reward", context.Reward, context.ExchangeScored),

@@ -26,11 +26,18 @@ class Judge:
     wanted: range
     nats: list[float] = field(default_factory=list)
     """−ln p of each token judged, in order."""
+    expected: float = 0.0
+    """The sum of the entropies of the distributions they stand in: what they were to cost by the model's own lights."""
 
     @property
     def mean(self) -> float | None:
         """Nats a token; None where none was judged."""
         return sum(self.nats) / len(self.nats) if self.nats else None
+
+    @property
+    def excess(self) -> float | None:
+        """Nats a token beyond what the model expected; None where none was judged."""
+        return (sum(self.nats) - self.expected) / len(self.nats) if self.nats else None
 
     @contextmanager
     def watching(self, model: Any, place: int, following: Sequence[int]) -> Iterator[None]:
@@ -53,4 +60,6 @@ class Judge:
             some = rows[first : first + AT_ONCE]
             logits = model.get_output_embeddings()(hidden[0, some]).float()
             targets = torch.tensor([following[row] for row in some], device=logits.device)
-            self.nats += torch.nn.functional.cross_entropy(logits, targets, reduction="none").tolist()
+            logs = logits.log_softmax(dim=-1)
+            self.nats += (-logs.gather(1, targets[:, None])[:, 0]).tolist()
+            self.expected -= float((logs.exp() * logs).sum())

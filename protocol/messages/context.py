@@ -50,6 +50,58 @@ class Classified(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     correction: float = 0.0
     """0..1: how much the words say that the answer before them was wrong."""
+    probabilities: dict[Context, float] = {}
+    """Of each context; they sum to 1."""
+
+
+class ExplainContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What would `text` be now, and why? Nothing is learned from asking."""
+
+    text: str
+    session: str = ""
+    """The conversation that it would come up in; one that is not known begins with it."""
+
+
+class ContextExplained(msgspec.Struct, frozen=True, kw_only=True):
+    """What is seen of a text. Shares and similarities are 0..1."""
+
+    session: str
+    turns: int
+    """Inputs of the conversation that are remembered one by one."""
+    context: Context
+    confidence: float
+    probabilities: dict[Context, float]
+    why: str
+    encoder: str
+    nearest: int
+    """Number of the nearest group of everything known; -1 where nothing is known."""
+    members: int
+    """Inputs that it has met."""
+    similarity: float
+    continuity: float | None
+    """Similarity to where the conversation is; None at its beginning."""
+    last: float | None
+    """To the input before."""
+    echo: float
+    """To the most alike recent input of the conversation."""
+    meant: float
+    """To the one or two inputs before, in what would be answered."""
+    kinship: float
+    """Share of what it speaks of that came up just before, or something of the same sort."""
+    parallel: float
+    """How much it is built like one of the two inputs before."""
+    run: int
+    """Inputs just before it, without a break, that are of its kind."""
+    repeats: int
+    """How often these very words came up of late."""
+    drift: float
+    """Rate of change of the conversation."""
+    swinging: float
+    contradiction: float
+    against: str
+    """In which way it is at odds with what was said."""
+    weighed: dict[str, dict[str, float]]
+    """Question → what it looks at → how much that speaks for yes; they add up to its log odds."""
 
 
 class ScoreExchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +122,10 @@ class ScoreExchange(msgspec.Struct, frozen=True, kw_only=True):
     """Nats a token: what the question cost the smallest level tried, see `Generated.input_nll`."""
     reply_nll: float | None = None
     """Nats a token: what its reply cost the same level."""
+    input_excess: float | None = None
+    """Nats a token: how much more the question cost it than it expected itself, see `Generated.input_excess`."""
+    reply_peak: float | None = None
+    """Nats: what the least likely token of its reply cost."""
     nll_level: str = ""
     """Which level that was: figures of different ones are not compared."""
     disagreement: float = 0.0

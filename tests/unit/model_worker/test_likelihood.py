@@ -42,10 +42,20 @@ def test_only_what_is_computed_after_something_computed_is_judged(model: Any) ->
     assert judge.nats == pytest.approx(costs(model, IDS)[5:], abs=1e-4)
 
 
+def test_what_the_model_expected_itself_is_the_entropy_of_what_it_drew_from(model: Any) -> None:
+    judge = Judge(range(3, 9))
+    prefill(model, AttentionState(2, 16), IDS, chunk=4, interrupted=never, judge=judge)
+    with torch.inference_mode():
+        logits = model(input_ids=torch.tensor([IDS])).logits[0, 2:8].float()
+    expected = torch.distributions.Categorical(logits=logits).entropy().sum()
+    assert judge.expected == pytest.approx(float(expected), abs=1e-4)
+    assert judge.excess == pytest.approx((sum(judge.nats) - float(expected)) / 6, abs=1e-4)
+
+
 def test_nothing_wanted_is_nothing_judged(model: Any) -> None:
     judge = Judge(range(0))
     prefill(model, AttentionState(2, 16), IDS, chunk=4, interrupted=never, judge=judge)
-    assert (judge.nats, judge.mean) == ([], None)
+    assert (judge.nats, judge.mean, judge.excess) == ([], None, None)
 
 
 def chat(*contents: str) -> Generate:
