@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from nodes.trust_ledger.asking import ask
+from nodes.trust_ledger.identity_commands import identities, revoke, user, witness
+from nodes.trust_ledger.showing_commands import explain, show
+from nodes.trust_ledger.transfer_commands import export, import_
 from runtime import console
 
 if TYPE_CHECKING:
     from protocol.messages.trust import TrustRow, TrustTable, Verified
-
-LEDGER = "trust_ledger"
 
 
 @click.group()
@@ -25,7 +27,7 @@ def table(as_json: bool, timeout: float) -> None:
     """Show the believed rate of success of each level's version in each context, with its 90% credible interval."""
     from protocol.messages.trust import TableRequest
 
-    known: TrustTable = console.run(_ask(TableRequest(), timeout), timeout)
+    known: TrustTable = ask(timeout, TableRequest())
     if as_json:
         for row in known.rows:
             console.show_json(row)
@@ -35,29 +37,33 @@ def table(as_json: bool, timeout: float) -> None:
     click.echo(f"\nrests on {known.entries} entries")
 
 
+for _verb in (show, explain, identities, user, witness, revoke, export, import_):
+    trust.add_command(_verb)
+
+
 @trust.command()
+@click.option("--head", default="", help="A head that was noted down earlier: the chain must still hold it.")
 @console.common(timeout=120)
-def verify(as_json: bool, timeout: float) -> None:
-    """Replay the ledger's chain and signatures. Exit code 1 if an entry was edited, forged, moved or dropped."""
+def verify(head: str, as_json: bool, timeout: float) -> None:
+    """Replay the ledger's chain and signatures, and build everything that rests on them anew.
+
+    Exit code 1 if an entry was edited, forged, moved or dropped, or a table is not what the entries give. That a whole
+    older state was put back shows by the head that is noted beside the ledger, and by one that you kept: `--head`.
+    """
     from protocol.messages.trust import VerifyRequest
 
-    found: Verified = console.run(_ask(VerifyRequest(), timeout), timeout)
+    found: Verified = ask(timeout, VerifyRequest(head=head))
     if as_json:
         console.show_json(found)
     elif found.ok:
         click.echo(f"{click.style('sound', fg='green')}: {found.entries} entries, as they were written")
+        click.echo("built anew and the same: " + ", ".join(f"{count} {name}" for name, count in found.rebuilt.items()))
+        click.echo(f"head {found.head}")
     else:
         for problem in found.problems:
             click.echo(f"{click.style('tampered', fg='red')}: {problem}")
     if not found.ok:
         raise SystemExit(console.FAILED)
-
-
-async def _ask(request: Any, timeout: float) -> Any:
-    from runtime.client import Client
-
-    async with Client.connect(name="trust", deadline=timeout) as client:
-        return await client.call(LEDGER, request, deadline=timeout)
 
 
 def _row(row: TrustRow) -> tuple[object, ...]:

@@ -162,6 +162,8 @@ def take(derived: Derived, said: Any, entry: int, wall_ns: int, entry_digest: Ca
                 lct = derived.identities[said.subject]
                 derived.identities[said.subject] = with_attestation(lct, said.attestation)
         case Revoked():
+            if said.subject == derived.host.id:
+                raise Inconsistent("a host does not revoke itself: it would sign that its signature is worth nothing")
             lct = _known(derived, said.subject)
             derived.identities[said.subject] = msgspec.structs.replace(lct, revoked_ns=wall_ns)
 
