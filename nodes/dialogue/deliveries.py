@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from nodes.dialogue.cascade import Attempt, Decision
+from nodes.dialogue.cascade import Attempt, Decision, cut
 from nodes.dialogue.outbox import Delivery
 from nodes.dialogue.patterns import normalised
 from nodes.dialogue.spending import Rates, bill
@@ -17,7 +17,7 @@ from protocol.messages.dialogue import Answer
 from protocol.messages.dream import Keep, Revise
 from protocol.messages.metabolism import Settle
 from protocol.messages.model import ChatMessage, Generated
-from protocol.messages.trust import Outcome
+from protocol.messages.trust import Judge, Outcome
 
 TRUST, CONTEXT, DREAM, METABOLISM = "trust_ledger", "context_classifier", "dream_consolidator", "metabolic_controller"
 DESTINATIONS = (TRUST, CONTEXT, DREAM, METABOLISM)
@@ -51,6 +51,8 @@ class Finished:
     hindsight: Reward | None = None
     """What this exchange lets one think of the one before it."""
     atp_per_joule: float = 0.0
+    staked: float = 0.0
+    """ATP that was held before the first level was asked."""
 
     @property
     def rates(self) -> Rates:
@@ -87,9 +89,18 @@ def following(delivery: Delivery, reply: Any) -> Delivery | None:
 
 
 def rewarding(reward: Reward, key: str) -> list[Delivery]:
-    """How an exchange turned out: to be scored anew, and then told to whoever keeps it to learn from."""
+    """How an exchange turned out: to be scored anew, and then told to whoever keeps it to learn from.
+
+    The ledger hears of what somebody said or took back; that nobody took it back says too little of who answered.
+    """
     revise = Revise(exchange=reward.exchange, score=reward.value, source=reward.source)
-    return [Delivery(CONTEXT, key, reward, then=Delivery(DREAM, key, revise))]
+    told = [Delivery(CONTEXT, key, reward, then=Delivery(DREAM, key, revise))]
+    if reward.source == UNCORRECTED:
+        return told
+    judge = Judge(
+        exchange=reward.exchange, score=reward.value, source=reward.source, judgement=f"{reward.value:g}"
+    )  # a changed mind is another judgement, the same said again is none
+    return [*told, Delivery(TRUST, key, judge)]
 
 
 def _revised(revise: Revise, scored: ExchangeScored) -> Revise | None:
@@ -144,6 +155,9 @@ def _outcome(finished: Finished, attempt: Attempt) -> Outcome:
         words=len(answer.question.split()),
         depth=sum(message.role == "assistant" for message in finished.messages),
         trace=answer.trace,
+        adapter=generated.adapter,
+        stake=finished.staked if attempt is finished.attempts[0][0] else 0.0,
+        delivered=bool(generated.text.strip()) and not cut(attempt),
     )
 
 
@@ -213,4 +227,4 @@ def _bill(finished: Finished) -> Settle:
 
 def unanswered(exchange: str, answers: Sequence[Generated], rates: Rates) -> Delivery:
     """What an exchange owes that came to nothing: its cost, which also gives back what was held for it."""
-    return Delivery(METABOLISM, exchange, bill(exchange, answers, rates, answered=False))
+    return Delivery(METABOLISM, exchange, bill(exchange, answers, rates))

@@ -32,6 +32,8 @@ class Exchange:
     notes: list[str] = field(default_factory=list)
     """What did not go as it should, in words, for the answer's `why`."""
     classified: Classified | None = None
+    staked: float = 0.0
+    """ATP held for it; 0 where none was."""
     begun_ns: int = 0
     _index: int = 0
     _said: list[str] = field(default_factory=list)

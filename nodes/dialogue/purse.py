@@ -51,6 +51,7 @@ class Purse:
                     beyond = reserving.dearer(choice.level, means)
                     least = msgspec.structs.replace(wish, atp=means.estimate(choice.level), least=True)
                     reserved = await self._ports.reserve(least, exchange.trace)
+                exchange.staked = reserved.atp
                 stage.detail += f"{reserved.atp:.3f} ATP for {choice.level}"
             except SageError as error:
                 self._counts["without.reserve"] += 1

@@ -186,6 +186,7 @@ class Responder:
             failures=len(turn.failed),
             hindsight=hindsight.of_turn(before, exchange.classified),
             atp_per_joule=rates.joule,
+            staked=exchange.staked,
         )
         completed = await self._complete(exchange, finished, after)
         await self.ports.remember(question, completed)

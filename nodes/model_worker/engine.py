@@ -320,7 +320,13 @@ class Engine:
         with _named_memory_error(self.level), self._sessions.use(request.session) as session:
             generated = turn.answer(self._sessions, session, on_token)
         took = self._gauge.since(began)
-        return msgspec.structs.replace(generated, cpu_s=took.cpu_s, joules=took.joules, joules_source=took.source)
+        return msgspec.structs.replace(
+            generated,
+            adapter=self._learned.digest if self._learned else "",
+            cpu_s=took.cpu_s,
+            joules=took.joules,
+            joules_source=took.source,
+        )
 
 
 @contextmanager

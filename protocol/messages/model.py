@@ -64,6 +64,8 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     version: str
     """Fingerprint of the weights and what else decides the answer."""
+    adapter: str = ""
+    """Digest of the learned weights that answered; empty: the base model's own."""
     seconds: dict[str, float]
     """Stage → seconds: queue, load, tokenize, prefill, decode."""
     cpu_s: float = 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nodes.dialogue.deliveries import Finished, deliveries
 from protocol.errors import UnknownNode
 from protocol.messages.context import ScoreExchange
@@ -76,3 +78,12 @@ async def test_without_a_context_the_outcome_says_so() -> None:
     world.context = UnknownNode("not here")
     (outcome,) = requests(await finished(world), Outcome)
     assert (outcome.context, outcome.cluster) == ("unknown", -1)
+
+
+async def test_an_outcome_says_what_was_staked_for_the_first_level_and_whether_the_answer_came_whole() -> None:
+    world = World()
+    world.workers["sensory"].confidence = 0.1
+    world.workers["sensory"].text = "  "
+    done = replace(await finished(world), staked=1.5)
+    small, large = requests(done, Outcome)
+    assert (small.stake, small.delivered, large.stake, large.delivered) == (1.5, False, 0.0, True)

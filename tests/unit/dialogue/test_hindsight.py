@@ -7,7 +7,7 @@ import pytest
 
 from nodes.dialogue import hindsight
 from nodes.dialogue.conversation import Conversation, extended, shortened
-from nodes.dialogue.deliveries import CONTEXT, DREAM, deliveries, following, rewarding
+from nodes.dialogue.deliveries import CONTEXT, DREAM, TRUST, deliveries, following, rewarding
 from protocol.errors import BadRequest
 from protocol.messages.context import Classified, Context, ExchangeScored, Reward, ScoreExchange, Snarc
 from protocol.messages.dialogue import Feedback, TraceReply
@@ -71,7 +71,7 @@ async def test_a_correction_in_the_next_turn_is_delivered_before_the_turn_itself
 def test_the_dreamer_hears_what_stands_once_the_exchange_was_scored_anew(
     outcome: float, source: str, score: float | None
 ) -> None:
-    (delivery,) = rewarding(Reward(exchange="e1", value=0.0, source="correction"), "k")
+    delivery, _ = rewarding(Reward(exchange="e1", value=0.0, source="correction"), "k")
     scored = ExchangeScored(exchange="e1", snarc=SNARC, revision=1, outcome=outcome, outcome_source=source)
     follow = following(delivery, scored)
     assert follow is not None
@@ -81,12 +81,24 @@ def test_the_dreamer_hears_what_stands_once_the_exchange_was_scored_anew(
 
 def test_where_nobody_remembers_the_exchange_only_a_person_is_believed() -> None:
     unknown = ExchangeScored(exchange="e1", snarc=Snarc(), known=False)
-    (by_turn,) = rewarding(Reward(exchange="e1", value=0.0, source="correction"), "k")
-    (by_user,) = rewarding(Reward(exchange="e1", value=0.0, source="user"), "k")
+    by_turn, _ = rewarding(Reward(exchange="e1", value=0.0, source="correction"), "k")
+    by_user, _ = rewarding(Reward(exchange="e1", value=0.0, source="user"), "k")
     assert following(by_turn, unknown) is None
     follow = following(by_user, unknown)
     assert follow is not None
     assert follow.request == Revise(exchange="e1", score=0.0, source="user")
+
+
+def test_the_ledger_hears_what_somebody_said_or_took_back_and_a_changed_mind_as_another_judgement() -> None:
+    def judged(value: float, source: str) -> list[object]:
+        told = rewarding(Reward(exchange="e1", value=value, source=source), "k")
+        return [each.request for each in told if each.destination == TRUST]
+
+    (up,), (down,) = judged(1.0, "user"), judged(0.0, "user")
+    assert (up.exchange, up.score, up.source, up.level) == ("e1", 1.0, "user", "")
+    assert up.judgement != down.judgement
+    assert judged(1.0, "user") == [up]
+    assert judged(0.6, "uncorrected") == []
 
 
 def trace(answered_by: str = "sensory") -> TraceReply:
@@ -94,9 +106,9 @@ def trace(answered_by: str = "sensory") -> TraceReply:
 
 
 def test_feedback_is_told_to_the_sense_of_context_first() -> None:
-    (told,) = hindsight.of_feedback(Feedback(exchange="e", value=1.0), trace(), ["sensory"], 7)
+    told, _ = hindsight.of_feedback(Feedback(exchange="e", value=1.0), trace(), ["sensory"], 7)
     assert told.request == Reward(exchange="e1", value=1.0, source="user")
-    (again,) = hindsight.of_feedback(Feedback(exchange="e", value=1.0), trace(), ["sensory"], 8)
+    again, _ = hindsight.of_feedback(Feedback(exchange="e", value=1.0), trace(), ["sensory"], 8)
     assert told.key != again.key
 
 
