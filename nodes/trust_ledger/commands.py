@@ -11,6 +11,7 @@ from nodes.trust_ledger.identity_commands import identities, revoke, user, witne
 from nodes.trust_ledger.showing_commands import explain, show
 from nodes.trust_ledger.transfer_commands import export, import_
 from runtime import console
+from runtime.bench.session import Outcome, Session, measured
 
 if TYPE_CHECKING:
     from protocol.messages.trust import TrustRow, TrustTable, Verified
@@ -64,6 +65,15 @@ def verify(head: str, as_json: bool, timeout: float) -> None:
             click.echo(f"{click.style('tampered', fg='red')}: {problem}")
     if not found.ok:
         raise SystemExit(console.FAILED)
+
+
+@click.command("ledger")
+@measured("ledger")
+def bench_ledger(session: Session) -> Outcome:
+    """Durable entries a second, in batches and one at a time, and how fast all of it is proved."""
+    from nodes.trust_ledger.bench import measure
+
+    return measure(session)
 
 
 def _row(row: TrustRow) -> tuple[object, ...]:
