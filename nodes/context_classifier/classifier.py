@@ -70,6 +70,12 @@ class Classifier:
         self.changed = True
         return ExchangeScored(exchange=request.exchange, snarc=snarc), True
 
+    def forget(self, session: str) -> bool:
+        """Forget where a conversation is: its next input begins anew. Whether anything was known of it."""
+        known = self.memory.sessions.pop(session, None) is not None
+        self.changed = self.changed or known
+        return known
+
     def stats(self) -> dict[str, float]:
         clusters = self.memory.clusters
         return {

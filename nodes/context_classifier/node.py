@@ -10,7 +10,14 @@ from nodes.context_classifier import config
 from nodes.context_classifier.classifier import Classifier
 from nodes.context_classifier.snapshot import SnapshotUnreadable
 from protocol.errors import SealError
-from protocol.messages.context import Classified, Classify, ExchangeScored, ScoreExchange
+from protocol.messages.context import (
+    Classified,
+    Classify,
+    ContextForgotten,
+    ExchangeScored,
+    ForgetContext,
+    ScoreExchange,
+)
 from protocol.messages.metabolism import MetabolicState
 from protocol.messages.node import NodeState
 from runtime.node import Call, Node, run, serve
@@ -61,6 +68,11 @@ class ContextClassifier(Node):
         if new:
             self.publish(scored, trace=call.trace)
         return scored
+
+    @serve(ForgetContext)
+    async def forget(self, request: ForgetContext, _call: Call) -> ContextForgotten:
+        """Forget where a conversation is."""
+        return ContextForgotten(session=request.session, known=self._known().forget(request.session))
 
     def _known(self) -> Classifier:
         assert self._classifier is not None

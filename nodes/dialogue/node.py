@@ -97,6 +97,7 @@ class Dialogue(Node):
         self._learner = self._open_patterns()
         self._reach = reach = Reach(self, self._config, self._store, self._outlook, self._reality, self._learner)
         self._responder = Responder(self._config, self._learner.force.patterns, trust, self._verifiers(), reach)
+        await reach.assumed.begin()
         for name, record in (
             ("responder", self._responder.stats),
             ("outbox", reach.outbox.stats),

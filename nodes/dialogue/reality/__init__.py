@@ -8,6 +8,9 @@
 | `names` | keyed digests, so that what was said is not told by what it is found under |
 | `shelf` | the assumptions in SQLite, sealed, and the edges between them |
 | `cache` | check, hold, observe, forget |
+| `outcomes` | what it answers |
 | `answers` | answers given before, as assumptions |
 | `kept` | attention state and the sense of a conversation, as assumptions |
+| `keeper` | the cache beside an event loop; `shown`: as commands show it; `opening`: where it lies |
+| `drifting`, `contenders`, `bench` | the world of `sage bench reality` |
 """

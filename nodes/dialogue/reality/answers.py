@@ -17,7 +17,8 @@ from nodes.dialogue.deliveries import Finished
 from nodes.dialogue.grounds import Question, Recalled
 from nodes.dialogue.hindsight import SURE
 from nodes.dialogue.reality.assumption import Assumption, Evidence, Level, Standing
-from nodes.dialogue.reality.cache import Became, Found, Observed, Reality
+from nodes.dialogue.reality.cache import Reality
+from nodes.dialogue.reality.outcomes import Became, Found, Observed
 from protocol.messages.dialogue import Answer
 from protocol.messages.dream import AdapterCurrent
 
@@ -110,6 +111,8 @@ def judged(reality: Reality, exchange: str, right: float, by: str, now_ns: int) 
 def learn_version(reality: Reality, level: str, version: str, now_ns: int) -> None:
     """The level answers as this version. If it was another, whatever that one said is broken."""
     adapter = adapter_key(level)
+    if reality.stands(model_key(level), version):
+        return
     reality.hold(
         Assumption(
             key=model_key(level),

@@ -17,77 +17,33 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 
 import msgspec
 
-from nodes.dialogue.reality.assumption import Assumption, Evidence, Standing
+from nodes.dialogue.reality.assumption import Assumption, Evidence, Standing, Value
 from nodes.dialogue.reality.names import Names
+from nodes.dialogue.reality.outcomes import (
+    Became,
+    Checked,
+    Circular,
+    Found,
+    Held,
+    Observed,
+    UnknownAssumption,
+    Unsupported,
+)
 from nodes.dialogue.reality.settings import RealityConfig
 from nodes.dialogue.reality.shelf import Cascade, Row, Shelf
 from nodes.dialogue.reality.surprise import AGREES, Judgement, Response, aged, judge
 from nodes.dialogue.store import Store
-from protocol.errors import SageError, SealError
+from protocol.errors import SealError
 
 REFUTED = 8
 """Refuted values remembered of one assumption."""
+OWED = ("prefix", "sense")
+"""Kinds (see `kept`) of which a broken one notes that something is to be dropped elsewhere: it stays until then."""
 UNWRITTEN = 256
 """Uses that wait to be written down with the next change; a crash forgets no more than when they were."""
-
-
-class Unsupported(SageError):
-    code = "reality.unsupported"
-
-
-class Circular(SageError):
-    code = "reality.circular"
-
-
-class UnknownAssumption(SageError):
-    code = "reality.unknown"
-
-
-class Found(StrEnum):
-    HOLDS = "holds"
-    UNSURE = "unsure"
-    """Its confidence, or that of something it rests on, has fallen under the bar of its level."""
-    DOUBTED = "doubted"
-    BROKEN = "broken"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Checked:
-    found: Found
-    assumption: Assumption | None = None
-    """Where it holds."""
-    confidence: float = 0.0
-    """Of it now."""
-    why: str = ""
-    """Why it does not hold."""
-
-
-class Became(StrEnum):
-    NEW = "new"
-    VERIFIED = "verified"
-    REBUILT = "rebuilt"
-    REFUSED = "refused"
-    """Its value was refuted before, and nobody has verified it since."""
-
-
-@dataclass(frozen=True)
-class Held:
-    became: Became
-    followed: tuple[str, ...] = ()
-    """Keys of what was broken because it changed."""
-
-
-@dataclass(frozen=True)
-class Observed:
-    judgement: Judgement
-    standing: Standing
-    followed: tuple[str, ...] = ()
 
 
 class Reality:
@@ -157,7 +113,7 @@ class Reality:
                 followed = self._follow(given.key, number, "it was found to be otherwise", 1.0, began, now_ns)
             self._make_room(number)
             self._counts[became] += 1
-            self._counts["verifies"] += became is Became.VERIFIED
+            self._counts["verifies"] += became is Became.VERIFIED and not grown
             return Held(became, followed)
 
     def observe(self, key: str, evidence: Evidence, now_ns: int) -> Observed:
@@ -182,7 +138,7 @@ class Reality:
             if judgement.response is Response.REBUILD and known.standing is not Standing.BROKEN:
                 followed = self._follow(key, row.number, _why(judgement, evidence), judgement.surprise, began, now_ns)
             self._counts[f"answered by {judgement.response}"] += 1
-            return Observed(judgement, after.standing, followed)
+            return Observed(key, known.level, judgement, after.standing, followed)
 
     def doubt(self, key: str, why: str) -> bool:
         """It may have changed: to be verified before it is relied on. Whether it was held."""
@@ -232,6 +188,13 @@ class Reality:
         with self._lock:
             rows = self.shelf.standing(kind, Standing.BROKEN)
             return [known for row in rows if (known := self.opened(row)) is not None]
+
+    def stands(self, key: str, value: Value) -> bool:
+        """Whether it is held, and with this value: then there is nothing to be written."""
+        with self._lock:
+            row = self.shelf.row(key)
+            known = self.opened(row) if row is not None and row.standing is Standing.HELD else None
+            return known is not None and known.value == value
 
     def bears(self, key: str) -> int:
         """How many rest directly on it."""
@@ -352,7 +315,7 @@ class Reality:
         """Forget what was used least recently and bears nothing until no more are kept than may be."""
         while (over := self.shelf.count() - self.config.kept.assumptions) > 0:
             self.flush()
-            loose = self.shelf.loose(over, spared)
+            loose = self.shelf.loose(over, spared, OWED)
             if not loose:
                 return
             self._counts["evictions"] += self.shelf.remove(loose)

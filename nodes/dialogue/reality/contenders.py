@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from nodes.dialogue.reality.assumption import Assumption, Evidence, Level
-from nodes.dialogue.reality.cache import Became, Found, Reality
+from nodes.dialogue.reality.cache import Reality
 from nodes.dialogue.reality.drifting import Day
+from nodes.dialogue.reality.outcomes import Became, Found
 
 
 class Contender(Protocol):

@@ -15,8 +15,9 @@ from nodes.dialogue.deliveries import Finished
 from nodes.dialogue.grounds import Question, Recalled
 from nodes.dialogue.reality import answers, kept, shown
 from nodes.dialogue.reality.assumption import Evidence
-from nodes.dialogue.reality.cache import Observed, Reality
+from nodes.dialogue.reality.cache import Reality
 from nodes.dialogue.reality.kept import Call, Dropper
+from nodes.dialogue.reality.outcomes import Observed
 from nodes.dialogue.reality.surprise import Response
 from protocol.errors import BadRequest, SageError
 from protocol.messages.dream import AdapterCurrent
@@ -95,9 +96,14 @@ class Keeper:
             "judged", lambda: answers.judged(self.reality, exchange, right, by, self._wall_ns())
         )
         if observed is not None:
-            self._tell(self.reality.shelf.answer_of(exchange), observed, by)
+            self._tell(observed, by)
 
     # What is heard
+
+    async def begin(self) -> None:
+        """Nobody watched the workers until now."""
+        for level in self._workers:
+            await self._tried("begin", lambda at=level: self._doubt(at, "it was not watched for a while"))
 
     async def adapters(self, current: AdapterCurrent) -> None:
         levels = list(self._workers)
@@ -108,7 +114,7 @@ class Keeper:
         """These workers were started anew: with which version they answer is to be asked before it is relied on."""
         for level, node in self._workers.items():
             if node in nodes:
-                await self._tried("started", lambda at=level: self._doubt(at))
+                await self._tried("started", lambda at=level: self._doubt(at, "its worker was started anew"))
         for level, node in self._workers.items():
             if node in nodes:
                 await self._ask_version(level, node)
@@ -116,7 +122,7 @@ class Keeper:
 
     async def forget_session(self, session: str) -> None:
         """What a conversation said is forgotten here at once, and elsewhere as soon as that is reached."""
-        await asyncio.to_thread(kept.forget, self.reality, session, self._wall_ns())
+        await asyncio.to_thread(kept.forget, self.reality, session, self._workers, self._wall_ns())
         self.dropper.poke()
 
     # What is asked
@@ -129,7 +135,8 @@ class Keeper:
 
     async def forget(self, request: ForgetAssumptions) -> AssumptionsForgotten:
         if request.session:
-            forgotten = await asyncio.to_thread(kept.forget, self.reality, request.session, self._wall_ns())
+            now_ns = self._wall_ns()
+            forgotten = await asyncio.to_thread(kept.forget, self.reality, request.session, self._workers, now_ns)
             self.dropper.poke()
             return AssumptionsForgotten(forgotten=forgotten, broken=0)
         if not (request.ident or request.everything):
@@ -155,16 +162,15 @@ class Keeper:
         except ValueError as error:
             raise BadRequest(str(error), place="reality/observe") from error
 
-        def observe() -> tuple[str, Observed]:
-            name = shown.found(self.reality, request.ident)
-            return name, self.reality.observe(name, evidence, self._wall_ns())
+        def observe() -> Observed:
+            return self.reality.observe(shown.found(self.reality, request.ident), evidence, self._wall_ns())
 
-        name, observed = await asyncio.to_thread(observe)
-        self._tell(name, observed, request.by)
+        observed = await asyncio.to_thread(observe)
+        self._tell(observed, request.by)
         self.dropper.poke()
         judgement = observed.judgement
         return AssumptionObserved(
-            key=name,
+            key=observed.key,
             distance=judgement.distance,
             confidence=judgement.confidence,
             centrality=judgement.centrality,
@@ -179,8 +185,8 @@ class Keeper:
 
     # What follows
 
-    def _doubt(self, level: str) -> bool:
-        return self.reality.doubt(answers.model_key(level), "its worker was started anew")
+    def _doubt(self, level: str, why: str) -> bool:
+        return self.reality.doubt(answers.model_key(level), why)
 
     async def _ask_version(self, level: str, node: str) -> None:
         """One that cannot be asked, or has loaded nothing yet, says it with its next answer."""
@@ -194,15 +200,14 @@ class Keeper:
                 "version", lambda: answers.learn_version(self.reality, level, info.version, self._wall_ns())
             )
 
-    def _tell(self, name: str, observed: Observed, by: str) -> None:
+    def _tell(self, observed: Observed, by: str) -> None:
         judgement = observed.judgement
         if judgement.response is Response.GO_ON:
             return
-        row = self.reality.shelf.row(name)
         self._say(
             RealitySurprised(
-                key=name,
-                level=str(row.level) if row else "",
+                key=observed.key,
+                level=str(observed.level),
                 surprise=judgement.surprise,
                 response=judgement.response,
                 followed=len(observed.followed),

@@ -12,7 +12,7 @@ once it was done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -21,7 +21,7 @@ from nodes.dialogue.deliveries import CONTEXT, Finished
 from nodes.dialogue.reality.answers import model_key
 from nodes.dialogue.reality.assumption import Assumption, Evidence, Level, Standing
 from nodes.dialogue.reality.cache import Reality
-from protocol.errors import SageError
+from protocol.errors import BadRequest, SageError, UnknownService
 from protocol.messages.context import ForgetContext
 from protocol.messages.model import ForgetState, Generated
 
@@ -37,7 +37,7 @@ def take_in(reality: Reality, finished: Finished, now_ns: int) -> None:
     session = finished.answer.session
     name = reality.names.conversation(session)
     conversation = f"{CONVERSATION}/{name}"
-    if not _owed(reality, conversation):
+    if not (_owed(reality, conversation) or reality.stands(conversation, session)):
         reality.hold(
             _held(conversation, Level.CONTEXT, f"the conversation {session!r} goes on", session, session), now_ns
         )
@@ -47,16 +47,29 @@ def take_in(reality: Reality, finished: Finished, now_ns: int) -> None:
             reality, f"{PREFIX}/{level}/{name}", (model_key(level), conversation), attempt.generated, session, now_ns
         )
     sense = f"{SENSE}/{name}"
-    if finished.classified is not None and not _owed(reality, sense):
+    if finished.classified is not None and not (_owed(reality, sense) or reality.stands(sense, session)):
         known = f"{CONTEXT} knows where the conversation {session!r} is"
         reality.hold(_held(sense, Level.CONTEXT, known, session, session, (conversation,)), now_ns)
 
 
-def forget(reality: Reality, session: str, now_ns: int) -> int:
-    """A conversation is to be forgotten: its answers at once, what others keep of it as soon as they are reached."""
+def forget(reality: Reality, session: str, levels: Iterable[str], now_ns: int) -> int:
+    """A conversation is to be forgotten: its answers at once, what others keep of it as soon as they are reached.
+
+    That is asked of everybody who may keep something, whether or not anything is assumed of it. How many answers.
+    """
     name = reality.names.conversation(session)
-    forgotten, _ = reality.forget(owner=name)
-    reality.break_off(f"{CONVERSATION}/{name}", "it was forgotten", now_ns)
+    conversation = f"{CONVERSATION}/{name}"
+    with reality.transaction():
+        forgotten, _ = reality.forget(owner=name)
+        if reality.shelf.row(conversation) is None:
+            reality.hold(
+                _held(conversation, Level.CONTEXT, "a conversation that was forgotten", session, session), now_ns
+            )
+        for key in (f"{SENSE}/{name}", *(f"{PREFIX}/{level}/{name}" for level in levels)):
+            if reality.shelf.row(key) is None:
+                unknown = _held(key, Level.CONTEXT, "what may be kept of it", session, session, (conversation,))
+                reality.hold(unknown, now_ns)
+        reality.break_off(conversation, "it was forgotten", now_ns)
     return forgotten
 
 
@@ -74,6 +87,8 @@ class Dropper:
         self._wake = asyncio.Event()
         self.dropped = 0
         self.postponed = 0
+        self.refused = 0
+        """Asked of nodes that cannot drop anything."""
 
     def poke(self) -> None:
         """Something was broken, or somebody is back: look at once."""
@@ -104,12 +119,16 @@ class Dropper:
         node, request = self._request(owed)
         try:
             await self._call(node, request)
+        except (UnknownService, BadRequest) as error:
+            self.refused += 1
+            self._log.warning("reality.drop_refused", node=node, error=str(error))
         except SageError as error:
             self.postponed += 1
             self._log.info("reality.drop_postponed", node=node, error=str(error))
             return False
+        else:
+            self.dropped += 1
         await asyncio.to_thread(self._reality.forget, key=owed.key)
-        self.dropped += 1
         return True
 
     def _request(self, owed: Assumption) -> tuple[str, Any]:
@@ -120,7 +139,7 @@ class Dropper:
         return self._workers.get(level, f"model_worker/{level}"), ForgetState(session=owed.subject)
 
     def stats(self) -> dict[str, float]:
-        return {"dropped": self.dropped, "postponed": self.postponed}
+        return {"dropped": self.dropped, "drops_postponed": self.postponed, "drops_refused": self.refused}
 
 
 def _prefix(

@@ -65,7 +65,9 @@ _UP = (
     " SELECT " + _COLUMNS + " FROM up JOIN assumptions ON number = n ORDER BY key != ?, number"
 )
 _LOOSE = """
-SELECT number FROM assumptions WHERE number != ? AND NOT EXISTS (SELECT 1 FROM edges WHERE support = number)
+SELECT number FROM assumptions
+WHERE number != ? AND NOT EXISTS (SELECT 1 FROM edges WHERE support = number)
+    AND NOT (standing = 'broken' AND substr(key, 1, instr(key, '/') - 1) IN (SELECT value FROM json_each(?)))
 ORDER BY used_ns, number LIMIT ?
 """
 
@@ -248,9 +250,9 @@ class Shelf:
         ((count,),) = self.store.rows("SELECT count(*) FROM assumptions")
         return int(count)
 
-    def loose(self, most: int, spared: int) -> list[int]:
-        """Those that bear nothing, the least recently used first, but never `spared`."""
-        return [number for (number,) in self.store.rows(_LOOSE, spared, most)]
+    def loose(self, most: int, spared: int, owed: Iterable[str] = ()) -> list[int]:
+        """Those that bear nothing, the least recently used first; never `spared`, nor a broken one of a kind `owed`."""
+        return [number for (number,) in self.store.rows(_LOOSE, spared, json.dumps(list(owed)), most)]
 
     def touch(self, used: dict[int, int]) -> None:
         """Number → when it was last used."""

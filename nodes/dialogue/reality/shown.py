@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from nodes.dialogue.reality.assumption import Assumption
-from nodes.dialogue.reality.cache import Reality, UnknownAssumption
+from nodes.dialogue.reality.cache import Reality
+from nodes.dialogue.reality.outcomes import UnknownAssumption
 from nodes.dialogue.reality.shelf import Cascade, Row
 from nodes.dialogue.reality.surprise import aged, centrality, rebuilt_at
 from protocol.errors import BadRequest

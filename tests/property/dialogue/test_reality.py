@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodes.dialogue.reality.assumption import Evidence
-from nodes.dialogue.reality.cache import Circular, Found, Reality, Unsupported
+from nodes.dialogue.reality.cache import Reality
+from nodes.dialogue.reality.outcomes import Circular, Found, Unsupported
 from tests.unit.dialogue.reality.caches import assumption, open_cache
 
 KEYS = st.sampled_from("abcdef")

@@ -14,8 +14,9 @@ from nodes.dialogue.choice import Candidate
 from nodes.dialogue.deliveries import Finished
 from nodes.dialogue.grounds import Question
 from nodes.dialogue.reality import answers
-from nodes.dialogue.reality.cache import Became, Reality
+from nodes.dialogue.reality.cache import Reality
 from nodes.dialogue.reality.names import Names
+from nodes.dialogue.reality.outcomes import Became
 from protocol.messages.context import Classified, Context, Snarc
 from protocol.messages.dialogue import Answer
 from protocol.messages.dream import Adapter, AdapterCurrent

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from nodes.dialogue.reality.assumption import Evidence, Level, Standing
-from nodes.dialogue.reality.cache import Became, Circular, Found, Reality, UnknownAssumption, Unsupported
+from nodes.dialogue.reality.cache import Reality
+from nodes.dialogue.reality.outcomes import Became, Circular, Found, UnknownAssumption, Unsupported
 from nodes.dialogue.reality.surprise import Response
 from tests.unit.dialogue.reality.caches import SECOND, assumption, open_cache
 

@@ -17,10 +17,10 @@ from nodes.dialogue.reality import answers, kept
 from nodes.dialogue.reality.assumption import Evidence
 from nodes.dialogue.reality.cache import Reality
 from nodes.dialogue.reality.kept import Dropper
-from protocol.errors import UnknownNode
+from protocol.errors import UnknownNode, UnknownService
 from protocol.messages.context import Classified, Context, ForgetContext, Snarc
 from protocol.messages.model import ForgetState
-from tests.unit.dialogue.reality.caches import open_cache
+from tests.unit.dialogue.reality.caches import assumption, open_cache
 from tests.unit.dialogue.reality.test_answers import finished, question
 
 CLASSIFIED = Classified(session="s", context=Context.NOVEL, confidence=1, cluster=0, snarc=Snarc())
@@ -37,6 +37,7 @@ class World:
 
     def __init__(self, cache: Reality) -> None:
         self.away: set[str] = set()
+        self.unable: set[str] = set()
         self.asked: list[tuple[str, Any]] = []
         workers = {"sensory": "model_worker/sensory"}
         self.dropper = Dropper(cache, self.call, workers, structlog.get_logger())
@@ -44,6 +45,8 @@ class World:
     async def call(self, node: str, request: Any) -> None:
         if node in self.away:
             raise UnknownNode("nobody of that name is here", place=node)
+        if node in self.unable:
+            raise UnknownService("it does not do that", place=node)
         self.asked.append((node, request))
 
 
@@ -97,7 +100,7 @@ def test_a_worker_that_had_lost_what_it_kept_is_a_surprise_and_what_it_computed_
 async def test_a_forgotten_conversation_is_dropped_by_everybody_and_then_no_longer_spoken_of(cache: Reality) -> None:
     world = World(cache)
     turn(cache)
-    assert kept.forget(cache, "s", 0) == 1
+    assert kept.forget(cache, "s", ["sensory"], 0) == 1
     assert of(cache, "answer") == []
     assert await world.dropper.round() == 0
     assert world.asked == [
@@ -105,14 +108,14 @@ async def test_a_forgotten_conversation_is_dropped_by_everybody_and_then_no_long
         ("context_classifier", ForgetContext(session="s")),
     ]
     assert [of(cache, kind) for kind in ("prefix", "sense", "conversation")] == [[], [], []]
-    assert world.dropper.stats() == {"dropped": 2, "postponed": 0}
+    assert world.dropper.stats() == {"dropped": 2, "drops_postponed": 0, "drops_refused": 0}
 
 
 async def test_whoever_is_away_is_asked_again_and_nothing_new_is_believed_of_it_meanwhile(cache: Reality) -> None:
     world = World(cache)
     world.away = {"model_worker/sensory"}
     turn(cache)
-    kept.forget(cache, "s", 0)
+    kept.forget(cache, "s", ["sensory"], 0)
     assert await world.dropper.round() == 1
     turn(cache, reused=12)
     assert tokens(cache)[1] == "broken", "what it still keeps of before is not to pass for the new"
@@ -131,3 +134,29 @@ async def test_a_prefix_that_somebody_saw_to_be_wrong_is_dropped_and_nothing_els
     await world.dropper.round()
     assert [node for node, _ in world.asked] == ["model_worker/sensory"]
     assert len(of(cache, "sense")) == len(of(cache, "answer")) == 1
+
+
+async def test_what_nothing_was_assumed_of_is_dropped_too(cache: Reality) -> None:
+    world = World(cache)
+    assert kept.forget(cache, "never met", ["sensory"], 0) == 0
+    await world.dropper.round()
+    assert {type(request) for _, request in world.asked} == {ForgetState, ForgetContext}
+    assert cache.shelf.count() == 0
+
+
+async def test_a_node_that_cannot_drop_anything_is_not_asked_for_ever(cache: Reality) -> None:
+    world = World(cache)
+    turn(cache)
+    kept.forget(cache, "s", ["sensory"], 0)
+    world.unable = {"model_worker/sensory"}
+    assert await world.dropper.round() == 0
+    assert world.dropper.stats() == {"dropped": 1, "drops_postponed": 0, "drops_refused": 1}
+    assert of(cache, "prefix") == []
+
+
+def test_what_is_owed_is_not_forgotten_for_want_of_room(tmp_path: Path) -> None:
+    with closing(open_cache(tmp_path, assumptions=4)) as cache:
+        kept.forget(cache, "s", ["sensory"], 0)
+        for number in range(6):
+            cache.hold(assumption(f"k{number}"), number + 1)
+        assert len(cache.broken("prefix")) == len(cache.broken("sense")) == 1
