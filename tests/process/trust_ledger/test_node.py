@@ -9,8 +9,16 @@ import pytest
 
 from protocol.errors import BadRequest, SageError
 from protocol.messages.node import NodeState
-from protocol.messages.trust import Outcome, TableRequest, VerifyRequest
+from protocol.messages.trust import (
+    ExplainEntry,
+    IdentitiesRequest,
+    Outcome,
+    TableRequest,
+    TensorsRequest,
+    VerifyRequest,
+)
 from tests.fabric import PATIENCE_S, fabric
+from tests.process.trust_ledger.teller import LAST
 from tests.unit.trust_ledger.told import GROUND
 
 NAME = "trust_ledger"
@@ -99,3 +107,21 @@ async def test_a_ledger_that_was_tampered_with_says_so_and_goes_on(system):
     verified = await ask(system, VerifyRequest())
     assert (verified.ok, verified.entries, verified.problems) == (False, 6, ["entry 5 (x1/sensory) was edited"])
     assert (await ask(system, outcome(9))).entry == 7
+
+
+async def test_an_outcome_names_the_weights_that_answered_and_the_node_that_told(system):
+    await system.node(MODULE, NAME)
+    async with system.client.events("trust/recorded") as events, asyncio.timeout(PATIENCE_S):
+        await system.node("tests.process.trust_ledger.teller", "dialogue")
+        async for event in events:
+            if event.body.exchange == LAST:
+                break
+    known = {lct.subject.kind: lct for lct in (await ask(system, IdentitiesRequest())).identities}
+    assert set(known) == {"host", "model", "adapter", "node"}
+    assert known["adapter"].lineage == [known["model"].id]
+    explained = await ask(system, ExplainEntry(entry=LAST))
+    assert explained.action.role.subject == known["adapter"].id
+    assert explained.action.request.by == known["node"].id
+    (row,) = (await ask(system, TensorsRequest(subject="adapter"))).rows
+    assert (row.subject, row.role, row.context) == (known["adapter"].id, "sensory", "stable")
+    assert [change.outcome for change in row.changes] == ["success"]
