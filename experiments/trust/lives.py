@@ -9,8 +9,9 @@ from random import Random
 import msgspec
 
 from experiments.trust.answers import Asked, Said
-from experiments.trust.rivals import LARGEST, LEVELS, Rival
+from experiments.trust.rivals import LEVELS, Rival
 from experiments.trust.world import Breaks, Feedback, Met, World, cost
+from nodes.dialogue.choice import ChoiceSettings
 from nodes.dialogue.replaying import JUDGE, Sample, Tried, agreement
 from nodes.model_worker.confidence import confidence_of
 
@@ -25,7 +26,7 @@ class Answered:
     right: bool
     atp: float
     price: float
-    """What the one who chose took for the price then; 0 where it knows none."""
+    """What the one who chose took for the price then; the shipped one where it knows none."""
 
 
 @dataclass
@@ -33,6 +34,8 @@ class Life:
     answered: list[Answered] = field(default_factory=list)
     replayed_atp: list[float] = field(default_factory=list)
     """Night by night."""
+    replayed: list[int] = field(default_factory=list)
+    """Questions, night by night."""
     looks: list[dict[str, float]] = field(default_factory=list)
     """What was believed, now and then: for the pictures."""
 
@@ -50,6 +53,7 @@ def live(
     device: str = "",
     breaks: Breaks | None = None,
     look: Look | None = None,
+    look_every: int = 25,
 ) -> Life:
     """Every question in turn; each night a sample of the day goes through all levels.
 
@@ -59,20 +63,30 @@ def live(
     for number, given in enumerate(met):
         one = broken(given, breaks, seed) if breaks and breaks.since <= number < breaks.until else given
         path = rival.path(one, number)
-        price = getattr(rival, "price_now", lambda: 0.0)()
+        price = getattr(rival, "price_now", _shipped)()
         right = one.asked.said[path[-1]].right
         atp = sum(cost(world, one.asked, level, device) for level in path)
         life.answered.append(Answered(tuple(path), right, atp, price))
         rival.told(one, path, _scored(one, path, feedback, f"{seed}/{number}"), number)
-        if look is not None and number % 25 == 0:
+        if look is not None and number % look_every == 0:
             life.looks.append({"number": number, **look(number)})
         if (number + 1) % world.queries == 0:
             day = (number + 1) // world.queries
             today = met[number + 1 - world.queries : number + 1]
-            samples = _night(world, today, feedback, Random(f"night/{seed}/{day}"), day, device)
+            there = (
+                [broken(one, breaks, seed) for one in today]
+                if breaks and breaks.since <= number < breaks.until
+                else today
+            )
+            samples = _night(world, there, feedback, Random(f"night/{seed}/{day}"), day, device)
+            life.replayed.append(len(samples))
             life.replayed_atp.append(sum(tried.atp for sample in samples for tried in sample.tried))
             rival.night(samples)
     return life
+
+
+def _shipped() -> float:
+    return ChoiceSettings().price
 
 
 def broken(met: Met, breaks: Breaks, seed: int) -> Met:
@@ -128,12 +142,3 @@ def _tried(world: World, asked: Asked, level: int, said: Said, score: float, dev
         signs=said.signs,
         atp=cost(world, asked, level, device),
     )
-
-
-def best_without(world: World, met: Met, device: str = "") -> tuple[int, ...]:
-    """What an oracle takes that saves without losing: the cheapest level that is right, else the cheapest."""
-    order = sorted(range(len(LEVELS)), key=lambda level: cost(world, met.asked, level, device))
-    return (next((level for level in order if met.asked.said[level].right), order[0]),)
-
-
-__all__ = ["LARGEST", "Answered", "Life", "best_without", "broken", "live"]

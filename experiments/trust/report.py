@@ -1,0 +1,157 @@
+"""The tables of the report. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from experiments.trust.measures import Breakage, Measured
+from experiments.trust.rivals import LEVELS
+from experiments.trust.world import World
+from runtime.bench.statistics import median
+
+
+def text(
+    found: Mapping[str, Sequence[Measured]],
+    frontiers: Sequence[Sequence[tuple[float, float]]],
+    broken: Sequence[Breakage],
+    tuned: Sequence[Sequence[float | None]],
+    calibration: Mapping[str, Sequence[float]],
+    world: World,
+    digest: str,
+) -> str:
+    counted = (world.days - 1) * world.queries
+    told = (
+        f"{len(frontiers)} courses of {world.days} days, {world.queries} held-out questions a day; the first day is "
+        f"not counted, {counted} questions are. World sha256 `{digest}`. "
+        "`experiments/trust/measures.py` defines every figure."
+    )
+    broke = (
+        f"From question {world.breaks.since} until {world.breaks.until} {world.breaks.wrong:.0%} of its right answers "
+        "come out wrong; its signs of doubt stay as they were."
+    )
+    lines = [
+        told,
+        "",
+        "## Who chose",
+        "",
+        "Medians of the courses; in brackets the worst one.",
+        "",
+        *_table(_HEADS, [_row(name, each) for name, each in found.items()]),
+        "",
+        "## The oracle frontier",
+        "",
+        "Who knew every outcome beforehand and took one level for each question, price by price; mean of the courses.",
+        "",
+        *_table(("saved", "right"), [(f"{saved:.1%}", f"{right:.2%}") for saved, right in mean_curve(frontiers)]),
+        "",
+        "## Prices that the nights found",
+        "",
+        *_table(
+            ("course", "night by night"),
+            [
+                (str(at), ", ".join("none" if one is None else f"{one:g}" for one in each))
+                for at, each in enumerate(tuned)
+            ],
+        ),
+        "",
+        "Expected calibration error on answers that were not fitted on: "
+        + "; ".join(f"{name} {median(list(each)):.3f}" for name, each in calibration.items())
+        + ".",
+        "",
+        f"## {LEVELS[world.breaks.level]} breaks",
+        "",
+        broke,
+        "",
+        *_table(_BREAKS, [_broken(at, one) for at, one in enumerate(broken)]),
+    ]
+    return "\n".join(lines)
+
+
+def summary(each: Sequence[Measured]) -> dict[str, Any]:
+    """Medians of the courses."""
+    fields = ("right", "atp", "saved", "saved_all", "loss", "bound", "small_regret", "regret", "strict", "handed_on")
+    middle = {field: round(median([getattr(one, field) for one in each]), 4) for field in fields}
+    return {
+        **middle,
+        "worst_saved": round(min(one.saved for one in each), 4),
+        "worst_bound": round(max(one.bound for one in each), 4),
+        "shares": {name: round(median([one.shares[name] for one in each]), 4) for name in LEVELS},
+    }
+
+
+def mean_curve(frontiers: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[float, float]]:
+    """Right at each saving that is given, interpolated in every course and averaged; only where all of them reach."""
+    low = max(min(saved for saved, _ in curve) for curve in frontiers)
+    high = min(max(saved for saved, _ in curve) for curve in frontiers)
+    steps = [low + (high - low) * step / 10 for step in range(11)]
+    return [(saved, sum(_at(curve, saved) for curve in frontiers) / len(frontiers)) for saved in steps]
+
+
+def _at(curve: Sequence[tuple[float, float]], saved: float) -> float:
+    for (left, low), (right, high) in pairwise(curve):
+        if left <= saved <= right:
+            return low + (high - low) * (saved - left) / (right - left) if right > left else high
+    return min(curve, key=lambda point: abs(point[0] - saved))[1]
+
+
+_HEADS = (
+    "who",
+    "right",
+    "ATP an answer",
+    "saved (least)",
+    "saved, first day and replay counted in",
+    "right answers lost",
+    "95% bound (worst)",
+    "regret ≤ 0.01",
+    "strictly best",
+    "handed on",
+    f"began with {', '.join(LEVELS)}",
+)
+_BREAKS = (
+    "course",
+    "its outcomes until noticed",
+    "its part before",
+    "from the alarm on",
+    "at the end",
+    "relied on again after",
+    "right answers lost meanwhile",
+)
+
+
+def _row(name: str, each: Sequence[Measured]) -> tuple[str, ...]:
+    one = summary(each)
+    return (
+        name,
+        f"{one['right']:.2%}",
+        f"{one['atp']:.3f}",
+        f"{one['saved']:.1%} ({one['worst_saved']:.1%})",
+        f"{one['saved_all']:.1%}",
+        f"{one['loss']:.2%}",
+        f"{one['bound']:.2%} ({one['worst_bound']:.2%})",
+        f"{one['small_regret']:.1%}",
+        f"{one['strict']:.1%}",
+        f"{one['handed_on']:.1%}",
+        ", ".join(f"{share:.0%}" for share in one["shares"].values()),
+    )
+
+
+def _broken(at: int, one: Breakage) -> tuple[str, ...]:
+    return (
+        str(at),
+        "not noticed" if one.outcomes is None else str(one.outcomes),
+        f"{one.before:.1%}",
+        "-" if one.during is None else f"{one.during:.1%}",
+        f"{one.after:.1%}",
+        "-" if one.recovered is None else f"{one.recovered} questions",
+        f"{one.loss:.2%}",
+    )
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [_line(heads), "|" + "---|" * len(heads), *(_line(row) for row in rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
