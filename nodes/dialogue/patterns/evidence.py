@@ -38,7 +38,8 @@ class Evidence:
         """`key`: under which questions are digested, at most 64 bytes that nobody else knows."""
         self._store = store
         self._key = key
-        self._limit = limit
+        self.limit = limit
+        """Questions kept."""
         self.unreadable = 0
         """Records that no longer opened; their questions begin anew."""
         self.words: Counter[str] = word_counts(record.question for record in self.all())
@@ -109,7 +110,7 @@ class Evidence:
 
     def stats(self) -> dict[str, float]:
         ((proposed,),) = self._store.rows("SELECT count(*) FROM questions WHERE standing = ?", Standing.PROPOSED)
-        return {"questions": len(self), "limit": self._limit, "proposed": proposed, "unreadable": self.unreadable}
+        return {"questions": len(self), "limit": self.limit, "proposed": proposed, "unreadable": self.unreadable}
 
     def close(self) -> None:
         self._store.close()
@@ -119,13 +120,13 @@ class Evidence:
         rows = self._store.rows(
             "SELECT key FROM questions ORDER BY standing IN (?, ?) DESC, changed_ns DESC LIMIT -1 OFFSET ?",
             *DECIDED,
-            self._limit,
+            self.limit,
         )
         for (key,) in rows:
             self._drop(key)
         self._store.write(
-            "DELETE FROM exchanges WHERE rowid NOT IN (SELECT rowid FROM exchanges ORDER BY rowid DESC LIMIT ?)",
-            self._limit * _EXCHANGES_EACH,
+            "DELETE FROM exchanges WHERE rowid <= (SELECT max(rowid) FROM exchanges) - ?",
+            self.limit * _EXCHANGES_EACH,
         )
 
     def _drop(self, key: str) -> None:

@@ -72,8 +72,12 @@ class InForce:
                 try:
                     patterns = Patterns.of(file, _patterns([*learned, each]))
                     learned.append(each)
-                except ValueError as error:
-                    problems.append(f"a learned pattern is set aside: {error}")
+                except ValueError:
+                    # Not the reason as it is: it quotes what somebody said, and this goes into logs and heartbeats.
+                    name = each.pattern.name
+                    problems.append(
+                        f"{name} is set aside: another pattern answers the same words; `sage patterns remove {name}`"
+                    )
         self.learned = tuple(learned)
         self.problem = "; ".join(problems)
         return patterns

@@ -245,10 +245,14 @@ class Learner:
             self.counts["proposed"] += 1
             self._log.info("pattern.proposed", ident=self._evidence.digest(record.question)[:12])
         rule = rules.accepted_after
-        if rule is not None and record.standing is Standing.PROPOSED and not learning.lacking(record, rule):
+        if rule is None or record.standing is not Standing.PROPOSED or learning.lacking(record, rule):
+            return record
+        try:
             self._accept(record, RULE)
-            return msgspec.structs.replace(record, standing=Standing.ACCEPTED)
-        return record
+        except BadRequest:  # it stays proposed: a person sees why it cannot be one
+            self.counts["not_by_rule"] += 1
+            return record
+        return msgspec.structs.replace(record, standing=Standing.ACCEPTED)
 
     def _accept(self, record: Record, by: str) -> PatternDecided:
         name = f"learned-{self._evidence.digest(record.question)[:12]}"
@@ -287,8 +291,14 @@ class Learner:
             self.counts["dropped"] += 1
 
     async def _alone(self, work: Callable[[], T]) -> T:
+        """Do `work` in a thread, to its end even where nobody waits any more: what it uses is closed after it."""
         async with self._turn:
-            return await asyncio.shield(asyncio.to_thread(work))
+            doing = asyncio.ensure_future(asyncio.to_thread(work))
+            try:
+                return await asyncio.shield(doing)
+            except asyncio.CancelledError:
+                await asyncio.wait({doing})
+                raise
 
     async def _refresh(self) -> None:
         try:
@@ -297,11 +307,13 @@ class Learner:
             self.counts["unread"] += 1
             self._log.warning("patterns.unread", error=str(error))
             return
-        if changed:
-            if self.force.problem:
-                self._log.error("patterns.refused", problem=self.force.problem)
-            self._log.info("patterns.in_force", patterns=len(self.force.patterns.patterns))
-            self._changed(self.force.patterns, self.force.problem)
+        if not changed:
+            return
+        if self.force.problem:
+            self._log.error("patterns.refused", problem=self.force.problem)
+        self._log.info("patterns.in_force", patterns=len(self.force.patterns.patterns))
+        self._evidence.limit = self.force.file.learning.kept
+        self._changed(self.force.patterns, self.force.problem)
 
 
 def opened(
