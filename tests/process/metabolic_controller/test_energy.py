@@ -40,16 +40,13 @@ async def test_what_is_held_survives_a_kill_and_is_settled_once(system):
     assert (moved.source, moved.micro, moved.count) == ("budget", 2_000_000, 1)
 
 
-async def test_dear_wishes_are_refused_but_not_in_a_crisis(system):
+async def test_dear_wishes_are_refused_but_not_in_a_crisis_and_senseless_ones_by_name(system):
     refused = await ask(system, Reserve(ident="x", atp=1000.0))
     assert (refused.granted, refused.atp) == (False, 0.0)
     assert "1000.00 ATP were asked for, 12" in refused.reason
     assert refused.available == pytest.approx(125.0, abs=0.5)
     await ask(system, RequestState(state=Metabolic.CRISIS))
     assert (await ask(system, Reserve(ident="x", atp=1000.0))).granted
-
-
-async def test_senseless_wishes_name_what_is_wrong(system):
     for senseless in (
         Reserve(ident=""),
         Reserve(ident="x", kind="fun"),
