@@ -7,7 +7,6 @@ they contradict each other, and nothing makes it fall just because time passes.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 import uuid
@@ -197,8 +196,10 @@ class HierarchicalCognitiveIRP:
     def _forget(self, history: Sequence[IRPState]) -> None:
         last = history[-1]
         count = len(last.meta["replies"]) + len(last.meta["failed"])
-        with contextlib.suppress(SageError):  # what cannot be forgotten now is bounded where it is kept
+        try:
             self._port.forget([f"irp/{last.meta['name']}/{number}" for number in range(count + 1)])
+        except SageError as error:  # what is kept there is bounded, and goes in time
+            last.meta["unforgotten"] = str(error)
 
 
 def _fits(text: str, task: Task) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from nodes.dialogue import config
 from nodes.dialogue.irp.state import Reply
 from protocol.errors import BadRequest, Cancelled, DeadlineExceeded
 from protocol.messages.dialogue import Answer, Ask, ForgetSession
@@ -20,7 +21,6 @@ from runtime.client import Client
 
 T = TypeVar("T")
 DIALOGUE = "dialogue"
-LEVELS = ("sensory", "tactical", "specialized")
 GLANCE_S = 0.02
 """Seconds between two looks at whether it was cancelled."""
 FORGET_S = 5.0
@@ -29,9 +29,14 @@ FORGET_S = 5.0
 class RunningSystem:
     """`port.Port`. It keeps what was said itself, so a question cannot bring a conversation along."""
 
-    def __init__(self, run_dir: Path | None = None, *, levels: Sequence[str] = LEVELS, source: str = "irp") -> None:
-        """`run_dir`: of the system; by default as `sage` finds it. `levels`: as its dialogue has them."""
-        self.levels = tuple(levels)
+    def __init__(
+        self, run_dir: Path | None = None, *, levels: Sequence[str] | None = None, source: str = "irp"
+    ) -> None:
+        """`run_dir`: of the system; by default as `sage` finds it.
+
+        `levels`: of its dialogue, least capable first; by default those of `configs/dialogue.yaml`.
+        """
+        self.levels = tuple(levels or (level.name for level in config.load().levels))
         self._run_dir = run_dir
         self._source = source
 

@@ -70,7 +70,8 @@ class IRPState:
     """0..1, lower is better."""
     meta: dict[str, Any] = field(default_factory=dict)
     """`task`, `replies` (all so far), `failed` (level → why), `asked` (what the last step asked whom), `ended`,
-    `source` (the reply that `x` was made of), `projected` (what `x` was before, where it had to be changed)."""
+    `source` (the reply that `x` was made of), `projected` (what `x` was before, where it had to be changed),
+    `unforgotten` (why the system may still keep what was said)."""
     timestamp: float = 0.0
     """Seconds since 1970."""
 

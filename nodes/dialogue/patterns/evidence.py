@@ -8,6 +8,7 @@ from collections import Counter
 import msgspec
 
 from nodes.dialogue.patterns.learning import Record, Standing, word_counts
+from nodes.dialogue.patterns.rules import MOST_MARKS
 from nodes.dialogue.store import Store, Tables
 from protocol.errors import BadRequest, SealError
 
@@ -88,8 +89,15 @@ class Evidence:
             self._bound()
 
     def forget(self, session: str) -> int:
-        """Forget what was asked in the conversation of this digest and is not decided; how many questions."""
-        found = [record for record in self.all() if session in record.sessions and record.standing not in DECIDED]
+        """Forget what was asked in the conversation of this digest and is not decided; how many questions.
+
+        Of what was asked in more conversations than are remembered, it is not known, so that is forgotten too.
+        """
+        found = [
+            record
+            for record in self.all()
+            if (session in record.sessions or len(record.sessions) >= MOST_MARKS) and record.standing not in DECIDED
+        ]
         with self._store.transaction():
             for record in found:
                 self._drop(self.digest(record.question))

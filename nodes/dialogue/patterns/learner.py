@@ -9,7 +9,6 @@ import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -218,6 +217,8 @@ class Learner:
         text, answer = normalised(question.text), finished.answer
         generated = chosen.generated if chosen is not None and not cascade.cut(chosen) else None
         level, version = (chosen.level.name, generated.version) if chosen and generated else ("", "")
+        again = any(normalised(said) == text for said in before)
+        day = str(live.now.date())
         return Occurrence(
             question=text,
             answer=answer.text.strip(),
@@ -228,8 +229,9 @@ class Learner:
                 table, level, version, str(answer.context or UNKNOWN_CONTEXT), self.force.file.learning.trusted_at
             ),
             session=digest(f"session/{answer.session}"),
-            ground=digest("ground/" + "\0".join(before)),
-            day=str(datetime.fromtimestamp(live.wall_s).date()),
+            occasion=digest(f"occasion/{day}/{answer.session}"),
+            ground="" if again else digest("ground/" + "\0".join(before)),
+            day=day,
             at_ns=round(live.wall_s * 1e9),
             related=learning.related(text, before, self._evidence.words, len(self._evidence)),
             named=learning.naming(answer.text, spoken_values(live)),

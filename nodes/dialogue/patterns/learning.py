@@ -48,9 +48,11 @@ class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
     trusted: bool
     """Whether the level is trusted here."""
     session: str
-    """A digest, as the next."""
+    """A digest of the conversation, as the next two are digests."""
+    occasion: str
+    """Of the conversation and the day: one that goes on for weeks is another every day."""
     ground: str
-    """Of what was said before."""
+    """Of what was said before; empty where the same question was: a model may say again what it reads it said."""
     day: str
     at_ns: int
     related: bool
@@ -68,6 +70,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     times: int = 0
     sessions: tuple[str, ...] = ()
+    occasions: tuple[str, ...] = ()
     grounds: tuple[str, ...] = ()
     days: tuple[str, ...] = ()
     related: int = 0
@@ -124,7 +127,7 @@ def lacking(record: Record, rule: Shown) -> list[str]:
         found.append("there is no answer")
     for what, shown, wanted in (
         ("answers", record.times, rule.times),
-        ("conversations", len(record.sessions), rule.sessions),
+        ("conversations", len(record.occasions), rule.sessions),
         ("different grounds", len(record.grounds), rule.grounds),
         ("days", len(record.days), rule.days),
         ("answers after its subject had come up", record.related, rule.related),
@@ -137,7 +140,7 @@ def lacking(record: Record, rule: Shown) -> list[str]:
 def evidence(record: Record) -> str:
     """What has been shown, in words."""
     shown = (
-        f"{record.level} answered the same {record.times} times in {len(record.sessions)} conversations, "
+        f"the answer of {record.level}, and the same {record.times} times in {len(record.occasions)} conversations, "
         f"on {len(record.grounds)} different grounds and {len(record.days)} days"
     )
     if record.related:
@@ -180,7 +183,8 @@ def _counted(record: Record, seen: Occurrence) -> Record:
         record,
         times=record.times + 1,
         sessions=_with(record.sessions, seen.session),
-        grounds=_with(record.grounds, seen.ground),
+        occasions=_with(record.occasions, seen.occasion),
+        grounds=_with(record.grounds, seen.ground) if seen.ground else record.grounds,
         days=_with(record.days, seen.day),
         related=record.related + seen.related,
         named=record.named & seen.named if record.times else seen.named,

@@ -20,9 +20,9 @@ class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     times: Count = 5
     """Answers, all the same to the letter and none corrected."""
     sessions: Marks = 3
-    """Conversations in which it was asked."""
+    """Conversations in which it was asked; one that goes on on another day counts anew."""
     grounds: Marks = 2
-    """Different things said before it, nothing at all being one."""
+    """Different things said before it, nothing at all being one; asked again in its sight it shows none."""
     days: Marks = 2
     """Days of the calendar: what depends on the day is answered otherwise on another."""
     related: Annotated[int, msgspec.Meta(ge=0)] = 0

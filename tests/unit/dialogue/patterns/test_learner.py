@@ -53,10 +53,11 @@ class Kit:
         """One more exchange, on another day in another conversation; its id."""
         self.number += 1
         before = changes.pop("before", (f"remark {self.number}", "noted"))
+        session = changes.pop("session", f"s{self.number}")
         ident = f"e{self.number}"
         self.learner.note(
             question(text, before),
-            finished(ident, answer, session=f"s{self.number}", **changes),
+            finished(ident, answer, session=session, **changes),
             TABLE,
             LiveValues(self.number * DAY_S, state="WAKE"),
         )
@@ -176,6 +177,18 @@ async def test_a_correction_by_the_next_turn_or_by_feedback_or_a_verifier_takes_
 async def test_an_answer_that_changes_with_what_was_said_before_is_never_proposed(kit: Kit) -> None:
     for place in ("hall", "kitchen", "hall", "hall", "hall", "hall", "hall"):
         await kit.answered("where is the cup", f"In the {place}.", before=(f"the cup is in the {place}", "noted"))
+    assert await kit.proposed() == []
+
+
+async def test_one_conversation_that_goes_on_from_day_to_day_is_enough(kit: Kit) -> None:
+    for _ in range(5):
+        await kit.answered(session="default")
+    assert await kit.proposed() == ["who made you"]
+
+
+async def test_asked_again_and_again_in_its_own_sight_it_is_not_proposed(kit: Kit) -> None:
+    for _ in range(9):
+        await kit.answered(before=("who made you?", "Tom did."))
     assert await kit.proposed() == []
 
 

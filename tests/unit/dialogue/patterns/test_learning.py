@@ -33,6 +33,7 @@ def seen(number: int, **changes: Any) -> Occurrence:
         "version": "v1",
         "trusted": True,
         "session": f"s{number}",
+        "occasion": f"o{number}",
         "ground": f"g{number}",
         "day": f"d{number}",
         "at_ns": number,
@@ -55,10 +56,15 @@ def test_the_same_answer_often_enough_on_enough_grounds_and_days_is_enough() -> 
     assert lacking(after(*map(seen, range(4))), RULE) == ["4 of 5 answers"]
 
 
-@pytest.mark.parametrize("mark", ["session", "ground", "day"])
+@pytest.mark.parametrize("mark", ["occasion", "ground", "day"])
 def test_one_conversation_or_one_ground_or_one_day_is_not(mark: str) -> None:
     record = after(*(seen(number, **{mark: "same"}) for number in range(9)))
     assert len(lacking(record, RULE)) == 1
+
+
+def test_asked_again_in_its_sight_it_shows_no_other_ground() -> None:
+    record = after(seen(0), *(seen(number, ground="") for number in range(1, 9)))
+    assert lacking(record, RULE) == ["1 of 2 different grounds"]
 
 
 def test_a_level_that_is_not_trusted_shows_nothing() -> None:
