@@ -114,6 +114,7 @@ for _path, _body, _delivery, _retained in (
     ("metabolic/energy", metabolism.Energy, Latest(), True),
     ("trust/recorded", trust.TrustRecorded, Queue(256), False),
     ("trust/table", trust.TrustTable, Latest(), True),
+    ("dream/backlog", dream.DreamBacklog, Latest(), True),
     ("dream/progress", dream.DreamProgress, Queue(64), False),
     ("dream/completed", dream.DreamCompleted, Queue(64), False),
     ("adapter/current", dream.AdapterCurrent, Latest(), True),

@@ -1,7 +1,7 @@
 """The dreamer: works while the state is DREAM, is put aside when it ends, and goes on where it was.
 
-What a stretch of a dream cost is settled when the stretch ends, and the machine hears of a dream when it is over: so it
-is in the node.
+What a dream costs is charged while it lasts, and the dreamer says how much there is to learn whenever that changes: so
+it is in the node.
 """
 
 from __future__ import annotations
@@ -11,25 +11,28 @@ from collections.abc import Callable
 from experiments.metabolism.course import Leg
 from experiments.metabolism.timeline import Timeline
 from experiments.metabolism.world import World
+from nodes.dream_consolidator.pace import CHARGE_S
 
 
 class Dreams:
-    """`book` is told what each stretch cost, `over` that a dream ended of itself."""
+    """`book` is told what was spent, `tell` how many answers there are to learn from, 0 where no dream would begin."""
 
     def __init__(
-        self, world: World, timeline: Timeline, book: Callable[[float], None], over: Callable[[], None]
+        self, world: World, timeline: Timeline, book: Callable[[float], None], tell: Callable[[int], None]
     ) -> None:
         self._cost = world.dream
         self._worth = world.idle.lessons
         self._timeline = timeline
         self._book = book
-        self._over = over
+        self._tell = tell
+        self._booked_s = 0.0
+        """Of the stretch that lasts."""
         self._left_s: float | None = None
         """Work that is left of an unfinished dream."""
         self._taken = 0
         """Lessons it teaches."""
         self._began_s: float | None = None
-        self.lessons = 0
+        self._lessons = 0
         """Answers by models that no finished dream has taught."""
         self.legs: list[Leg] = []
 
@@ -39,22 +42,27 @@ class Dreams:
 
     @property
     def to_learn(self) -> bool:
-        return self._left_s is not None or self.lessons >= self._worth
+        return self._left_s is not None or self._lessons >= self._worth
+
+    def learn(self, lessons: int) -> None:
+        """So many more may be learned from."""
+        self._lessons += lessons
+        self._tell(self._backlog())
 
     def begin(self) -> None:
         now_s = self._timeline.now_s
         if not self.to_learn:
             self.legs.append(Leg(began_s=now_s, ended_s=now_s, finished=True, vain=True))
-            self._timeline.after(0.0, self._over)
             return
         if self._left_s is None:
-            self._taken = self.lessons
+            self._taken = self._lessons
             self._left_s = self._cost.fixed + self._cost.lesson * self._taken
         else:
             self._left_s += self._cost.resume
-        self._began_s = now_s
+        self._began_s, self._booked_s = now_s, 0.0
         leg = len(self.legs)
         self._timeline.after(self._left_s, lambda: self._finish(leg))
+        self._timeline.after(CHARGE_S, lambda: self._charge(leg))
 
     def interrupt(self) -> None:
         """Put it aside, if there is one."""
@@ -65,14 +73,28 @@ class Dreams:
     def _finish(self, leg: int) -> None:
         if self._began_s is None or leg != len(self.legs):
             return  # It was interrupted before.
-        self.lessons -= self._taken
+        self._lessons -= self._taken
         self._left_s = None
         self._end(finished=True)
-        self._over()
+        self._tell(self._backlog())
 
     def _end(self, *, finished: bool) -> None:
         assert self._began_s is not None
         leg = Leg(began_s=self._began_s, ended_s=self._timeline.now_s, finished=finished)
         self._began_s = None
+        self._book_until(leg.seconds)
         self.legs.append(leg)
-        self._book(self._cost.atp * leg.seconds / 60)
+
+    def _charge(self, leg: int) -> None:
+        if self._began_s is not None and leg == len(self.legs):
+            self._timeline.after(CHARGE_S, lambda: self._charge(leg))
+            self._book_until(self._timeline.now_s - self._began_s)
+
+    def _book_until(self, seconds: float) -> None:
+        """Have the stretch paid for up to so many seconds of it."""
+        spent_s, self._booked_s = seconds - self._booked_s, seconds
+        self._book(self._cost.atp * spent_s / 60)
+
+    def _backlog(self) -> int:
+        """What the dreamer says."""
+        return max(1, self._lessons) if self.to_learn else 0

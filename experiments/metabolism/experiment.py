@@ -135,7 +135,7 @@ def _mended(
     found = []
     for seed in seeds:
         whole = rivals.this_machine(other, world)
-        lived = live(world, stream(world, DAY, seed), whole, told_lessons=machine.told_lessons)
+        lived = live(world, stream(world, DAY, seed), whole)
         found.append(measured(lived, world, other))
         session.raw(machine=machine.name, seed=seed, **report.row(found[-1]))
         progress.advance(1, machine.name)

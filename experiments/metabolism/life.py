@@ -18,20 +18,18 @@ from experiments.metabolism.timeline import Timeline
 from experiments.metabolism.world import PATTERN, LevelCost, Question, Stream, World
 from nodes.metabolic_controller import energy, senses
 from nodes.metabolic_controller.metabolism import Metabolism, Standing
-from protocol.messages.metabolism import Reserve, Settle
+from protocol.messages.metabolism import Policy, Reserve, Settle
 
 NOBODY = "nobody"
 
 
-def live(world: World, stream: Stream, whole: Metabolism, *, lessons: int = 0, told_lessons: bool = False) -> Course:
+def live(world: World, stream: Stream, whole: Metabolism, *, lessons: int = 0) -> Course:
     """What becomes of `whole` in the world. It is used up.
 
-    `lessons`: answers that wait to be learned from when it begins. `told_lessons`: the dreamer tells the machine how
-    many there are; without it the machine counts what was settled since a dream last ended, as the node does.
+    `lessons`: answers that wait to be learned from when it begins.
     """
-    life = _Life(world, stream, whole, told_lessons)
-    life.dreams.lessons = lessons
-    whole.sensed = senses.learned(whole.sensed, lessons)
+    life = _Life(world, stream, whole)
+    life.dreams.learn(lessons)
     return life.course()
 
 
@@ -48,15 +46,14 @@ class _Turn:
 
 
 class _Life:
-    def __init__(self, world: World, stream: Stream, whole: Metabolism, told_lessons: bool) -> None:
+    def __init__(self, world: World, stream: Stream, whole: Metabolism) -> None:
         self.world = world
         self.stream = stream
-        self.told_lessons = told_lessons
         self.whole = whole
         self.start = whole.standing.state
         self.timeline = Timeline()
         self.models = Models(world.levels, lambda level, atp: self._settle("load", f"{level} {self.models.loads}", atp))
-        self.dreams = Dreams(world, self.timeline, self._dreamt, self._dream_over)
+        self.dreams = Dreams(world, self.timeline, self._dreamt, self._told_backlog)
         self.ranks = {level.name: level for level in world.levels}
         self.kept: dict[str, str] = {}
         """Conversation → the level that answered in it last."""
@@ -189,7 +186,8 @@ class _Life:
             return  # It was given up.
         self.answering = None
         self.kept[turn.question.conversation] = turn.level
-        self.dreams.lessons += fate is Fate.ANSWERED
+        if fate is Fate.ANSWERED:
+            self.dreams.learn(1)
         self._tell(turn, fate, first_s, atp)
         self._answer_next()
 
@@ -221,7 +219,7 @@ class _Life:
         )
         whole, now_s = self.whole, self._stir()
         whole.sensed = senses.completed(whole.sensed, turn.question.ident, fate is not Fate.ANSWERED, now_s)
-        self._settle("exchange", turn.question.ident, atp, answered=fate is Fate.ANSWERED)
+        self._settle("exchange", turn.question.ident, atp)
         self._decide()
 
     # What follows
@@ -249,21 +247,25 @@ class _Life:
             self.asleep.clear()
 
     def _dreamt(self, atp: float) -> None:
-        self._settle("dream", f"leg {len(self.dreams.legs)}", atp)
+        self._settle("dream", f"leg {len(self.dreams.legs)} at {self.timeline.now_s}", atp)
 
-    def _dream_over(self) -> None:
-        self.whole.sensed = senses.learned(self.whole.sensed, self.dreams.lessons if self.told_lessons else 0)
-        self._decide()
+    def _told_backlog(self, lessons: int) -> None:
+        """The machine takes it up, and decides at its next tick. Where it dreams and there is more, that comes next."""
+        self.whole.sensed = senses.learned(self.whole.sensed, lessons)
+        if lessons and not self.dreams.dreaming and self._policy.dream:
+            self.dreams.begin()
 
-    def _settle(self, kind: str, ident: str, atp: float, *, answered: bool = True) -> None:
-        claim = Settle(ident=ident, kind=kind, joules=atp / self.whole.config.energy.atp_per_joule, answered=answered)
-        self.whole.settled(self.whole.settle(claim, None, self.timeline.now_s), kind, answered=answered)
-        if self.told_lessons:
-            self.whole.sensed = senses.learned(self.whole.sensed, self.dreams.lessons)
+    def _settle(self, kind: str, ident: str, atp: float) -> None:
+        claim = Settle(ident=ident, kind=kind, joules=atp / self.whole.config.energy.atp_per_joule)
+        self.whole.settled(self.whole.settle(claim, None, self.timeline.now_s))
 
     def _stir(self) -> float:
         self.stirs.append(self.timeline.now_s)
         return self.timeline.now_s
 
     def _nobody(self) -> bool:
-        return self.whole.config.policy[self.whole.standing.state].answer == NOBODY
+        return self._policy.answer == NOBODY
+
+    @property
+    def _policy(self) -> Policy:
+        return self.whole.config.policy[self.whole.standing.state]

@@ -27,8 +27,6 @@ class Mended(msgspec.Struct, frozen=True):
 
     name: str
     change: Settings
-    told_lessons: bool = False
-    """The dreamer tells it how much there is to learn."""
 
 
 def worlds() -> Iterator[tuple[str, World_]]:
@@ -55,9 +53,6 @@ def machines() -> Iterator[Mended]:
     for lessons in (4, 24):
         yield Mended(f"dream.lessons {lessons}", _changed("dream", lessons=lessons))
     yield Mended("crisis.window 3m", _changed("crisis", window=180.0))
-    yield Mended("told by the dreamer what there is to learn", lambda settings: settings, told_lessons=True)
-    yield Mended("told, and dream.after 5m", _changed("dream", after=300.0), told_lessons=True)
-    yield Mended("told, and dream.after 5m, dream.lessons 24", _changed("dream", after=300.0, lessons=24), True)
 
 
 def ten_times(world: World) -> World:

@@ -37,7 +37,6 @@ def bill(
     *,
     other_cpu_s: float = 0.0,
     salience: float = 0.0,
-    answered: bool = True,
 ) -> Settle:
     """One bill for all that was asked of models, and for other processor seconds.
 
@@ -56,5 +55,4 @@ def bill(
         joules=measured + unmeasured * at.watts if usable else 0.0,
         source="+".join(sources) if usable else "",
         salience=salience,
-        answered=answered,
     )

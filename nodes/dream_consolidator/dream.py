@@ -30,9 +30,10 @@ from nodes.dream_consolidator.settings import Dreaming, Settings
 from nodes.dream_consolidator.validation import Ruling, rule
 from nodes.model_worker import levels as model_levels
 from nodes.model_worker.levels import Levels
-from protocol.messages.dream import Adapter, DreamCompleted, DreamProgress
+from protocol.messages.dream import Adapter, DreamBacklog, DreamCompleted, DreamProgress
 from runtime.clock import Clock
 from runtime.sealing import Sealer
+from runtime.vitals import processor_s
 
 _LAST_LINES = 20
 """Of what a failed training process wrote."""
@@ -89,12 +90,26 @@ class Dreamer:
         self._jobs = state_dir / "dream" / "jobs"
         self._process: asyncio.subprocess.Process | None = None
         self._roused = False
+        self.leg = ""
+        """The stretch that was begun last."""
 
     def dream(self, ident: str, on_progress: OnProgress) -> Coroutine[Any, Any, Ended]:
         """Go on with the dream that was interrupted, else begin one named `ident` if there is enough to learn."""
         # Here and not where the coroutine begins to run: an interruption in between must hold.
         self._roused = False
         return self._dream(ident, on_progress)
+
+    def backlog(self) -> DreamBacklog:
+        """What `dream` would go on with or begin now."""
+        if (folder := JobFolder.unfinished(self._jobs, self._sealer)) is not None:
+            return DreamBacklog(examples=max(1, folder.job().examples))
+        chosen, why = self._choose()
+        return DreamBacklog(examples=max(1, chosen.fresh)) if chosen else DreamBacklog(examples=0, why=why)
+
+    def spent_s(self) -> float:
+        """Processor seconds of the training process so far; 0 where none runs."""
+        process = self._process
+        return processor_s(process.pid) if process is not None and process.returncode is None else 0.0
 
     async def interrupt(self) -> None:
         """Stop the training process: it has the grace to write where it stands, then it is killed."""
@@ -121,6 +136,8 @@ class Dreamer:
         return await self._leg(folder, on_progress)
 
     def _choose(self) -> tuple[Candidate | None, str]:
+        if few := self._too_few():
+            return None, few
         examples = self._collector.examples()
         candidates = [
             Candidate(
@@ -133,6 +150,15 @@ class Dreamer:
             if self._teacher(level)
         ]
         return choose(candidates, self._settings.dream)
+
+    def _too_few(self) -> str:
+        """Why no level has enough new examples, where that is so: told without reading them."""
+        fresh = {
+            level: self._collector.received_since(self._journal.material_ns(level)) for level in self._settings.students
+        }
+        if not fresh or max(fresh.values()) >= self._settings.dream.fresh:
+            return ""
+        return "; ".join(f"{level}: {_stale(count, self._settings.dream)}" for level, count in fresh.items())
 
     def _material(self, examples: Sequence[Example], level: str) -> Material:
         return select(
@@ -162,6 +188,7 @@ class Dreamer:
 
     async def _leg(self, folder: JobFolder, on_progress: OnProgress) -> Ended:
         job, leg = folder.job(), folder.begin_leg()
+        self.leg = leg
         began, spent = self._clock.mono_ns(), _children_cpu_s()
         status, last_lines = (0, "") if folder.outcome() else await self._train(folder, on_progress)
         seconds, cpu_s = (self._clock.mono_ns() - began) / 1e9, _children_cpu_s() - spent
@@ -248,13 +275,17 @@ def not_worth(candidate: Candidate, settings: Dreaming) -> str:
     """Why a dream of the candidate is not worth its energy; empty if it is."""
     material = candidate.material
     if candidate.fresh < settings.fresh:
-        return f"{candidate.fresh} of {settings.fresh} new examples since its last dream"
+        return _stale(candidate.fresh, settings)
     if material.taught < settings.lessons:
         return f"{material.taught} of {settings.lessons} lessons"
     judging = len(material.held_out)
     if judging < settings.questions:
         return f"{judging} of {settings.questions} questions that would judge it"
     return ""
+
+
+def _stale(fresh: int, settings: Dreaming) -> str:
+    return f"{fresh} of {settings.fresh} new examples since its last dream"
 
 
 def teacher_of(student: str, levels: Sequence[str], here: Sequence[str]) -> str:

@@ -10,16 +10,19 @@ from typing import Any
 import msgspec
 
 from nodes.dream_consolidator import settings as configuration
+from nodes.dream_consolidator.bill import Bill
 from nodes.dream_consolidator.collector import Collector
 from nodes.dream_consolidator.dream import Dreamer, Ended
 from nodes.dream_consolidator.job import PURPOSE
 from nodes.dream_consolidator.journal import Journal
+from nodes.dream_consolidator.pace import CHARGE_S, TELL_S
 from nodes.dream_consolidator.promotion import Adapters
 from nodes.model_worker import levels as model_levels
 from protocol import ids
 from protocol.errors import SageError
 from protocol.messages.dream import (
     AdapterCurrent,
+    DreamBacklog,
     DreamCompleted,
     DreamProgress,
     DreamStatus,
@@ -30,7 +33,7 @@ from protocol.messages.dream import (
     Revised,
     StartDream,
 )
-from protocol.messages.metabolism import Metabolic, MetabolicState, Settle
+from protocol.messages.metabolism import Metabolic, MetabolicState
 from runtime.node import Call, Node, run, serve
 from runtime.paths import private_directory
 from runtime.sealing import Sealer
@@ -76,11 +79,18 @@ class DreamConsolidator(Node):
         )
         self._dreaming: asyncio.Task[DreamCompleted] | None = None
         self._asked_for = False
+        self._may_dream = False
+        """Whether the whole dreams. Known sooner than the transition counts as taken up."""
         self._followers: set[Follower] = set()
+        self._bill = Bill("")
+        self._changed = asyncio.Event()
+        """Set when there may be more to learn than was said."""
+        self._backlog: DreamBacklog | None = None
 
     async def start(self) -> None:
         self.stats_record("examples", self._collector.stats)
         self.publish(AdapterCurrent(adapters=self._adapters.all()))
+        self.spawn(self._keep_telling())
 
     async def stop(self) -> None:
         await self._interrupt()
@@ -89,6 +99,7 @@ class DreamConsolidator(Node):
 
     async def metabolic_changed(self, state: MetabolicState) -> None:
         """DREAM begins a dream. Whatever else ends it, within its grace; REST lets one go on that was asked for."""
+        self._may_dream = state.policy.dream
         if state.policy.dream:
             self._begin(asked_for=False, reason=state.reason)
         elif not (state.state is Metabolic.REST and self._asked_for):
@@ -97,7 +108,10 @@ class DreamConsolidator(Node):
     @serve(Keep, concurrency=64, queue=1024)
     async def keep(self, offer: Keep, call: Call) -> Kept:
         """Keep an exchange if something can be learned from it; answered once it is on the disk."""
-        return self._collector.offer(offer, self.clock.wall_ns())
+        kept = self._collector.offer(offer, self.clock.wall_ns())
+        if kept.kept:
+            self._changed.set()
+        return kept
 
     @serve(Revise, concurrency=64, queue=1024)
     async def revise(self, revise: Revise, call: Call) -> Revised:
@@ -133,6 +147,7 @@ class DreamConsolidator(Node):
             self._asked_for = asked_for
             self.log.info("dream.began", reason=reason)
             self._dreaming = self.spawn(self._dream(self._dreamer.dream(ident, self._progressed)))
+            self.spawn(self._accompany(self._dreaming))
         return self._dreaming
 
     async def _interrupt(self) -> None:
@@ -149,9 +164,10 @@ class DreamConsolidator(Node):
             ended = await dreaming
             self._announce(ended)
             if ended.leg:
-                self.spawn(self._settle(ended))
+                self.spawn(self._charge(self._bill_of(ended.leg), ended.completed.cpu_s))
             return ended.completed
         finally:
+            self._tell()
             for follower in self._followers:
                 follower.put_nowait(_ENDED)
 
@@ -176,13 +192,48 @@ class DreamConsolidator(Node):
             self.publish(AdapterCurrent(adapters=self._adapters.all()))
         self.publish(completed)
 
-    async def _settle(self, ended: Ended) -> None:
-        """Have the energy charged. Each stretch of a dream is settled once, under a name of its own."""
-        request = Settle(ident=ended.leg, kind="dream", cpu_s=ended.completed.cpu_s)
+    async def _accompany(self, dreaming: asyncio.Task[DreamCompleted]) -> None:
+        """Have the energy charged while it is spent: what the account no longer bears is not dreamt on."""
+        while not dreaming.done():
+            await asyncio.wait({dreaming}, timeout=CHARGE_S)
+            if not dreaming.done() and self._dreamer.leg:
+                await self._charge(self._bill_of(self._dreamer.leg), self._dreamer.spent_s())
+        if self._may_dream and self._backlog is not None and self._backlog.examples > 0:
+            self._begin(asked_for=False, reason="there is more to learn")
+
+    async def _charge(self, bill: Bill, spent_s: float) -> None:
+        """Have what the stretch has spent so far booked, after what of it was claimed and not answered."""
+        while (claim := bill.claim(spent_s)) is not None:
+            try:
+                await self.call(CONTROLLER, claim, deadline=_SETTLE_S, idempotency_key=claim.ident)
+            except SageError as error:
+                self.log.warning("dream.unsettled", leg=bill.leg, cpu_s=claim.cpu_s, error=str(error))
+                return
+            bill.booked()
+
+    def _bill_of(self, leg: str) -> Bill:
+        if self._bill.leg != leg:
+            self._bill = Bill(leg)
+        return self._bill
+
+    async def _keep_telling(self) -> None:
+        """Say how much there is to learn: at first, and a while after that may have changed."""
+        while True:
+            self._changed.clear()
+            if not self._is_dreaming():  # what a dream leaves is said when it ends
+                self._tell()
+            await self._changed.wait()
+            await asyncio.sleep(TELL_S)
+
+    def _tell(self) -> None:
         try:
-            await self.call(CONTROLLER, request, deadline=_SETTLE_S, idempotency_key=ended.leg)
+            backlog = self._dreamer.backlog()
         except SageError as error:
-            self.log.warning("dream.unsettled", leg=ended.leg, cpu_s=request.cpu_s, error=str(error))
+            self.log.warning("dream.backlog_unknown", error=str(error))
+            backlog = DreamBacklog(examples=0, why=str(error))
+        if backlog != self._backlog:
+            self._backlog = backlog
+            self.publish(backlog)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ def settle(whole: Metabolism, store: Store, claim: Settle, now_s: float, wall_ns
         _amount(getattr(claim, field), f"metabolic/settle: {field}")
     settlement = whole.settle(claim, store.settled(claim.ident), now_s)
     if not settlement.repeated:
-        store.settle(claim.ident, claim.kind, settlement.charged, settlement.account, wall_ns, answered=claim.answered)
-    whole.settled(settlement, claim.kind, answered=claim.answered)
+        store.settle(claim.ident, claim.kind, settlement.charged, settlement.account, wall_ns)
+    whole.settled(settlement)
     return Settled(
         ident=claim.ident,
         atp=settlement.charged / MICRO,
@@ -44,7 +44,7 @@ def reserve(whole: Metabolism, store: Store, wish: Reserve, now_s: float, wall_n
     _amount(wish.ttl_s, "metabolic/reserve: ttl_s")
     reserving = whole.reserve(wish, store.settled(wish.ident), now_s)
     if reserving.granted and not reserving.repeated:
-        store.keep(reserving.account, wall_ns)
+        store.hold(reserving.account, wall_ns)
         whole.account = reserving.account.written()
     return Reserved(
         ident=wish.ident,

@@ -38,7 +38,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     request: Metabolic | None = None
     """What an operator wishes."""
     lessons: int = 0
-    """Exchanges since the last dream that ended."""
+    """Exchanges that a dream would learn from; 0 where none would begin."""
     hour: float = 12.0
     """Of the day, 0..24, where the people are."""
     strain: Strain = Strain.NONE

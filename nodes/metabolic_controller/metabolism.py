@@ -85,12 +85,10 @@ class Metabolism:
         self._pass(now_s)
         return energy.settle(self.account, claim, earlier, self.config.energy)
 
-    def settled(self, settlement: Settlement, kind: str, *, answered: bool = True) -> None:
-        if settlement.repeated:
-            return
-        self.account = settlement.account.written()
-        if kind == "exchange" and answered:
-            self.sensed = senses.learned(self.sensed, self.sensed.lessons + 1)
+    def settled(self, settlement: Settlement) -> None:
+        """`settlement` is written down."""
+        if not settlement.repeated:
+            self.account = settlement.account.written()
 
     def reserve(self, wish: Reserve, settled: int | None, now_s: float) -> Reserving:
         """What the account would be with `wish` held; `settled` is what its ident was charged, None if it was not."""

@@ -18,7 +18,7 @@ from protocol.errors import ConfigError
 from protocol.messages.audio import SpeechActivity
 from protocol.messages.context import Classified
 from protocol.messages.dialogue import ExchangeCompleted, ExchangeStarted
-from protocol.messages.dream import DreamCompleted
+from protocol.messages.dream import DreamBacklog
 from protocol.messages.hub import ListNodes, Registry
 from protocol.messages.metabolism import (
     Books,
@@ -107,11 +107,12 @@ class MetabolicController(Node):
         salience = event.body.snarc.salience
         self._sense(lambda sensed, now: senses.noticed(sensed, salience, now, self._config.senses))
 
-    @on(DreamCompleted)
-    async def dream_completed(self, event: Event[DreamCompleted]) -> None:
-        if not event.body.interrupted:
-            self._store.dreamt(self.clock.wall_ns())
-            self._sense(lambda sensed, _now: senses.learned(sensed, 0))
+    @on(DreamBacklog)
+    async def backlog_said(self, event: Event[DreamBacklog]) -> None:
+        """The dreamer knows what it would learn from; written down, for a restart must not end a dream."""
+        lessons = event.body.examples
+        self._write(lambda: self._store.learned(lessons))
+        self._sense(lambda sensed, _now: senses.learned(sensed, lessons))
 
     # What is asked
 
@@ -163,7 +164,7 @@ class MetabolicController(Node):
 
     @serve(Reserve, queue=1024)
     async def reserve(self, wish: Reserve, _call: Call) -> Reserved:
-        """Hold energy for something, once. Answered when it is on the disk."""
+        """Hold energy for something, once. Answered when it is written."""
         reserved = bookkeeping.reserve(self._metabolism, self._store, wish, self._now(), self.clock.wall_ns())
         self._reserved += 1
         self._refused += not reserved.granted

@@ -1,6 +1,6 @@
 """What must survive the controller: transitions with their numbers, the account, and what was settled.
 
-SQLite with WAL and synchronous=FULL: what a method has written is on the disk when it returns.
+SQLite with WAL and synchronous=FULL: what a method has written is on the disk when it returns; `hold` says otherwise.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ _FIRST = (
 """Of the first version, which kept the account as one value in a table of its own."""
 
 _SECOND = (
-    "ALTER TABLE settled ADD COLUMN answered INTEGER NOT NULL DEFAULT 1",
+    "DROP TABLE dreamt",
+    "CREATE TABLE backlog (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), lessons INTEGER NOT NULL) STRICT",
     "CREATE INDEX settled_when ON settled (wall_ns)",
     *books.TABLES,
 )
@@ -108,11 +109,8 @@ class Store:
             return books.kept_since_ns(self._base)
 
     def lessons(self) -> int:
-        """Exchanges settled since the last dream that ended."""
-        row = self._one(
-            "SELECT COUNT(*) FROM settled WHERE kind = 'exchange' AND answered"
-            " AND wall_ns > COALESCE((SELECT wall_ns FROM dreamt), 0)"
-        )
+        """How much there was to learn from when that was last told."""
+        row = self._one("SELECT lessons FROM backlog")
         return int(row[0]) if row else 0
 
     def settled(self, ident: str) -> int | None:
@@ -129,24 +127,35 @@ class Store:
             self._base.execute("DELETE FROM transitions WHERE number <= ?", (said.number - TRANSITIONS_KEPT,))
             books.keep(self._base, account, said.since_ns)
 
-    def settle(
-        self, ident: str, kind: str, micro: int, account: Account, wall_ns: int, *, answered: bool = True
-    ) -> None:
+    def settle(self, ident: str, kind: str, micro: int, account: Account, wall_ns: int) -> None:
         """What something cost, with the account that has paid it: both or neither."""
         with self._writing():
-            self._base.execute("INSERT INTO settled VALUES (?, ?, ?, ?, ?)", (ident, kind, micro, wall_ns, answered))
+            self._base.execute("INSERT INTO settled VALUES (?, ?, ?, ?)", (ident, kind, micro, wall_ns))
             self._base.execute("DELETE FROM settled WHERE wall_ns < ?", (wall_ns - SETTLED_KEPT_NS,))
             books.keep(self._base, account, wall_ns)
+
+    def hold(self, account: Account, wall_ns: int) -> None:
+        """What is held, without waiting for the disk, because somebody waits for an answer.
+
+        It outlives this process. A power cut may lose it, as a whole; whoever it was held for is then gone, too.
+        """
+        with self._named("cannot be written"):
+            self._base.execute("PRAGMA synchronous = NORMAL")
+        try:
+            self.keep(account, wall_ns)
+        finally:
+            with self._named("cannot be written"):
+                self._base.execute("PRAGMA synchronous = FULL")
 
     def keep(self, account: Account, wall_ns: int) -> None:
         """What moved, and what is held."""
         with self._writing():
             books.keep(self._base, account, wall_ns)
 
-    def dreamt(self, wall_ns: int) -> None:
-        """A dream ended: what was settled until now has been learned from."""
+    def learned(self, lessons: int) -> None:
+        """There is so much to learn from."""
         with self._writing():
-            self._base.execute("INSERT OR REPLACE INTO dreamt VALUES (1, ?)", (wall_ns,))
+            self._base.execute("INSERT OR REPLACE INTO backlog VALUES (1, ?)", (lessons,))
 
     def _one(self, query: str, values: tuple[str, ...] = ()) -> tuple[Any, ...] | None:
         with self._named("cannot be read"):

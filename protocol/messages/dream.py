@@ -52,6 +52,15 @@ class Revised(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class DreamBacklog(msgspec.Struct, frozen=True, kw_only=True):
+    """How much there is to learn from, said whenever that changes."""
+
+    examples: int
+    """Exchanges that a dream would learn from; 0 where none would begin."""
+    why: str = ""
+    """Why none would begin."""
+
+
 class StartDream(msgspec.Struct, frozen=True, kw_only=True):
     """Ask for a dream now."""
 

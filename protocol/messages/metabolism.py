@@ -122,8 +122,6 @@ class Settle(msgspec.Struct, frozen=True, kw_only=True):
     salience: float = 0.0
     source: str = ""
     """What measured the joules; empty where nothing did."""
-    answered: bool = True
-    """False for an exchange that ended without an answer: it cost what it cost, and there is nothing to learn from."""
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):

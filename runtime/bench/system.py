@@ -14,11 +14,11 @@ from pathlib import Path
 from protocol.errors import ConfigError
 from runtime.bench.record import at_most
 from runtime.bench.session import Outcome, Session
+from runtime.vitals import processor_s
 
 READY_S, PSS_BYTES, IDLE_PERCENT, DOWN_S = 10.0, 350 << 20, 5.0, 3.0
 _WORKERS = "model_worker/"
 _UP_S = 180
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _weigh(run_dir: Path) -> list[Weight]:
     state = json.loads((run_dir / "supervisor.json").read_text())
     pids = {"supervisor": state["pid"], "guard": state["guard"]}
     pids |= {node["name"]: node["pid"] for node in state["nodes"] if node["pid"]}
-    return [Weight(name, _pss(pid), _cpu_s(pid)) for name, pid in pids.items()]
+    return [Weight(name, _pss(pid), processor_s(pid)) for name, pid in pids.items()]
 
 
 def _pss(pid: int) -> int:
@@ -93,11 +93,6 @@ def _pss(pid: int) -> int:
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
     return 0
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def sage(environment: dict[str, str], *arguments: str) -> float:

@@ -70,6 +70,9 @@ async def test_a_dream_that_did_not_help_changes_nothing_and_says_why(
     early = await ask(system, StartDream())
     assert (early.promoted, early.level) == (False, "")
     assert "0 of 8 new examples" in early.why
+    async with system.client.events("dream/backlog") as told, asyncio.timeout(PATIENCE_S):
+        first = (await anext(told)).body
+        assert (first.examples, first.why) == (0, "small: 0 of 8 new examples since its last dream")
     await fill(system)
     async with system.client.events("dream/completed") as completed:
         async with system.client.stream(NAME, StartDream(), deadline=PATIENCE_S) as parts:
@@ -85,6 +88,8 @@ async def test_a_dream_that_did_not_help_changes_nothing_and_says_why(
     assert (status.examples, status.dreaming, status.last, status.adapters) == (120, False, ended, [])
     assert weights_digest(open_folder(models / "small")) == before
     assert list((system.state_dir / "dream" / "jobs").iterdir()) == []
+    async with system.client.events("dream/backlog") as told, asyncio.timeout(PATIENCE_S):
+        assert (await anext(told)).body.examples == 0, "what was dreamt of is no longer to be learned"
     again = await ask(system, StartDream())
     assert "0 of 8 new examples" in again.why
     assert await system.end(NAME) == 0, system.log(NAME)
@@ -110,6 +115,8 @@ async def test_it_dreams_while_the_whole_does_and_yields_when_it_is_roused(
         ended = (await anext(completed)).body
         assert ended.interrupted
         await taken_up(system, state.number)
+        async with system.client.events("dream/backlog") as told:
+            assert (await anext(told)).body.examples == 120, "it waits to be gone on with"
         (folder,) = (system.state_dir / "dream" / "jobs").iterdir()
         assert (folder / "checkpoint.safetensors").exists()
         assert folder.name == ended.dream

@@ -11,7 +11,7 @@ import pytest
 from protocol.errors import BadRequest
 from protocol.messages.audio import SpeechActivity
 from protocol.messages.dialogue import ExchangeCompleted, ExchangeStarted
-from protocol.messages.dream import DreamCompleted
+from protocol.messages.dream import DreamBacklog
 from protocol.messages.metabolism import Energy, Metabolic, MetabolicState, RequestState, Rouse, Settle
 from protocol.messages.node import NodeState
 from tests.fabric import PATIENCE_S, fabric
@@ -123,9 +123,8 @@ async def test_numbers_do_not_fall_when_the_memory_was_lost(system):
         assert (await until(Metabolic.WAKE)).number == 5
 
 
-async def test_a_dream_that_ended_has_used_up_its_lessons(system):
+async def test_how_much_there_is_to_learn_is_the_dreamers_to_say_and_is_not_forgotten(system):
     await system.node(MODULE, NAME)
-    await ask(system, Settle(ident="x", cpu_s=1.0))
 
     async def lessons() -> float:
         (record,) = [record for record in await system.records() if record.name == NAME]
@@ -136,9 +135,12 @@ async def test_a_dream_that_ended_has_used_up_its_lessons(system):
             while await lessons() != count:
                 await asyncio.sleep(0.05)
 
-    await until(1.0)
-    system.client.publish(DreamCompleted(dream="d", level="sensory", promoted=False, why="", interrupted=True))
-    system.client.publish(DreamCompleted(dream="e", level="sensory", promoted=False, why="nothing gained"))
+    system.client.publish(DreamBacklog(examples=12))
+    await until(12.0)
+    await system.end(NAME, signal.SIGKILL)
+    await system.node(MODULE, NAME)
+    await until(12.0)
+    system.client.publish(DreamBacklog(examples=0, why="3 of 8 new examples"))
     await until(0.0)
 
 

@@ -32,7 +32,7 @@ KINDS = st.sampled_from(bookkeeping.KINDS)
 OPERATIONS_TOGETHER = 100
 
 OPERATION = st.one_of(
-    st.builds(Settle, ident=IDENTS, kind=KINDS, cpu_s=st.floats(0, 400), answered=st.booleans()),
+    st.builds(Settle, ident=IDENTS, kind=KINDS, cpu_s=st.floats(0, 400)),
     st.builds(Settle, ident=IDENTS, kind=KINDS, joules=st.floats(0, 4000)),
     st.builds(Reserve, ident=IDENTS, kind=KINDS, atp=st.floats(0, 60), ttl_s=st.floats(0, 900), least=st.booleans()),
     st.tuples(st.sampled_from(Metabolic), st.floats(0, 3000)),
@@ -140,8 +140,12 @@ class Watched:
         return self._base.__enter__()
 
     def __exit__(self, kind, error, trace):
-        if kind is None:
-            self._look()
+        try:
+            if kind is None:
+                self._look()
+        except Killed:
+            self._base.rollback()
+            raise
         return self._base.__exit__(kind, error, trace)
 
 

@@ -66,7 +66,7 @@ def test_under_load_everybody_is_answered():
         busy.advance(float(now))
         assert busy.config.policy[busy.standing.state].answer != "nobody"
         settlement = busy.settle(Settle(ident=str(now), cpu_s=30.0), None, float(now))
-        busy.settled(settlement, "exchange")
+        busy.settled(settlement)
         busy.sensed = senses.completed(busy.sensed, str(now), False, now + 1.0)
         busy.advance(now + 1.0)
     assert busy.account.atp == pytest.approx(-CONFIG.energy.overdraft, abs=0.1)

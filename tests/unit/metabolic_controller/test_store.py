@@ -46,15 +46,12 @@ def test_a_settlement_and_the_account_that_paid_it_are_kept_together(tmp_path: P
         assert (store.settled("x"), store.account(0).balances, store.audit()) == (7, ACCOUNT.balances, "")
 
 
-def test_lessons_are_the_exchanges_since_the_last_dream(tmp_path: Path):
+def test_how_much_there_is_to_learn_is_as_it_was_last_told(tmp_path: Path):
     with closing(Store(tmp_path / "m.sqlite")) as store:
-        for number, kind in enumerate(["exchange", "dream", "exchange"]):
-            store.settle(str(number), kind, 1, ACCOUNT.written(), number + 1)
-        assert store.lessons() == 2
-        store.settle("unanswered", "exchange", 1, ACCOUNT.written(), 3, answered=False)
-        assert store.lessons() == 2
-        store.dreamt(2)
-        assert store.lessons() == 1
+        store.learned(7)
+        store.learned(12)
+    with closing(Store(tmp_path / "m.sqlite")) as store:
+        assert store.lessons() == 12
 
 
 def test_a_damaged_or_newer_file_is_refused_with_a_remedy(tmp_path: Path):
@@ -118,7 +115,7 @@ def test_a_store_of_the_first_version_loses_nothing(tmp_path: Path):
             kept = store.account(0)
             assert (kept.budget, kept.income, kept.reserve, kept.opening) == (88, 20, 5, 100)
             assert kept.spent == {"base": 30, "exchange": 7}
-            assert (store.audit(), store.settled("x"), store.lessons(), store.last()) == ("", 7, 1, said(2))
+            assert (store.audit(), store.settled("x"), store.lessons(), store.last()) == ("", 7, 0, said(2))
 
 
 def test_a_migration_that_is_cut_off_leaves_the_old_store_whole(tmp_path: Path, monkeypatch):
