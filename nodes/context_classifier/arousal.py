@@ -14,7 +14,7 @@ from nodes.context_classifier.feature import Feature, together
 
 _URGENT = (
     "accident alarm alert ambulance asap attack bleeding burning choking crash danger dangerous dying emergency "
-    "explosion fast fire flood flooding gas help hurry hurts immediately injured instantly intruder leak leaking "
+    "explosion fire flood flooding gas help hurry hurts immediately injured instantly intruder leak leaking "
     "police poison quick quickly rescue robber scream screaming smoke stolen thief urgent urgently warning"
 )
 URGENT = frozenset(_URGENT.split())
@@ -43,7 +43,7 @@ class Voice:
 
 
 def arousal(text: str, repeats: int, voice: Voice) -> Feature:
-    """`repeats`: how often the very same was said shortly before in the same conversation."""
+    """`repeats`: how often the very same was said of late in the same conversation."""
     letters = [letter for letter in text if letter.isalpha()]
     capitals = sum(letter.isupper() for letter in letters) / len(letters) if len(letters) > 3 else 0.0
     marks = text.count("!")
@@ -52,7 +52,7 @@ def arousal(text: str, repeats: int, voice: Voice) -> Feature:
         Feature(1 - 0.5**marks, f"exclamation marks: {marks}"),
         Feature(max(0.0, (capitals - 0.5) * 2), f"{capitals:.0%} of it in capitals"),
         Feature(1 - 0.4**urgent, f"words of urgency: {urgent}"),
-        Feature(1 - 0.75**repeats, f"said again, {repeats} times in a row"),
+        Feature(1 - 0.75**repeats, f"said before: {repeats} times"),
         *_spoken(voice),
     )
 

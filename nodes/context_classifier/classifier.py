@@ -6,29 +6,38 @@ import hashlib
 from collections import OrderedDict
 from typing import TypeVar
 
-from nodes.context_classifier import salience, snapshot
+from nodes.context_classifier import rewards, scoring, snapshot
 from nodes.context_classifier.classify import classify
 from nodes.context_classifier.config import ContextConfig
 from nodes.context_classifier.memory import Memory
-from protocol.messages.context import Classified, Classify, ExchangeScored, ScoreExchange, Snarc
+from nodes.context_classifier.scorer import Saved, Scorer
+from nodes.context_classifier.scoring import Features
+from protocol.messages.context import (
+    Classified,
+    Classify,
+    ConversationScored,
+    ExchangeScored,
+    Reward,
+    ScoreConversation,
+    ScoreExchange,
+)
 
 K = TypeVar("K")
+V = TypeVar("V")
 
 HEARD = 256
-"""Inputs whose salience is remembered until their exchange is scored."""
+"""Inputs whose features are remembered until their exchange is scored."""
 
 
 class Classifier:
-    def __init__(
-        self, config: ContextConfig, memory: Memory | None = None, scored: dict[str, Snarc] | None = None
-    ) -> None:
+    def __init__(self, config: ContextConfig, memory: Memory | None = None, saved: Saved | None = None) -> None:
         self.config = config
         self.memory = memory or Memory(config.limits)
-        self.scored = OrderedDict(scored or {})
+        self.scorer = Scorer(config.weights, config.salience, config.scored, saved)
         self.changed = False
         """Whether there is something a snapshot would lose."""
-        self._heard: OrderedDict[bytes, Snarc] = OrderedDict()
-        self._counts = {"classified": 0, "scored": 0, "repeated": 0, "unheard": 0}
+        self._heard: OrderedDict[bytes, Features] = OrderedDict()
+        self._counts = {"classified": 0, "unheard": 0}
 
     @classmethod
     def restored(cls, config: ContextConfig, data: bytes) -> Classifier:
@@ -37,14 +46,14 @@ class Classifier:
 
     def save(self) -> bytes:
         self.changed = False
-        return snapshot.save(self.memory, dict(self.scored))
+        return snapshot.save(self.memory, self.scorer.save())
 
     def classify(self, request: Classify) -> Classified:
         """The context and salience of an input; it is known from then on."""
         seen, cluster = self.memory.meet(request.text, request.session)
         judged = classify(seen, self.config.thresholds)
-        snarc = salience.of_input(seen, request.text, self.config.thresholds, self.config.weights)
-        _remember(self._heard, _digest(request.session, request.text), snarc, HEARD)
+        features = scoring.of_input(seen, request, self.scorer.met)
+        _remember(self._heard, _digest(request.session, request.text), features, HEARD)
         self._counts["classified"] += 1
         self.changed = True
         return Classified(
@@ -52,27 +61,34 @@ class Classifier:
             context=judged.context,
             confidence=judged.confidence,
             cluster=cluster,
-            snarc=snarc,
+            snarc=self.scorer.of_input(features),
             why=judged.why,
+            correction=rewards.correction(request.text),
         )
 
     def score(self, request: ScoreExchange) -> tuple[ExchangeScored, bool]:
-        """The salience of a finished exchange, and whether it is new: a repeated request gets the first one's."""
-        known = self.scored.get(request.exchange)
-        if known is not None:
-            self._counts["repeated"] += 1
-            return ExchangeScored(exchange=request.exchange, snarc=known), False
+        """The salience of a finished exchange, and whether it is new: a repeated request gets what stands."""
+        stands = self.scorer.repeated(request.exchange)
+        if stands is not None:
+            return stands, False
         heard = self._heard.pop(_digest(request.session, request.question), None)
         self._counts["unheard"] += heard is None
-        snarc = salience.of_exchange(request, heard, self.config.weights)
-        _remember(self.scored, request.exchange, snarc, self.config.scored)
-        self._counts["scored"] += 1
         self.changed = True
-        return ExchangeScored(exchange=request.exchange, snarc=snarc), True
+        return self.scorer.of_exchange(request, heard or {}), True
+
+    def reward(self, request: Reward) -> tuple[ExchangeScored, bool]:
+        """Score an exchange anew by how it turned out, and whether that changed anything."""
+        scored, changed = self.scorer.reward(request)
+        self.changed = self.changed or changed
+        return scored, changed
+
+    def conversation(self, request: ScoreConversation) -> ConversationScored:
+        return self.scorer.conversation(request.session)
 
     def forget(self, session: str) -> bool:
         """Forget where a conversation is: its next input begins anew. Whether anything was known of it."""
         known = self.memory.sessions.pop(session, None) is not None
+        known = self.scorer.forget(session) or known
         self.changed = self.changed or known
         return known
 
@@ -84,11 +100,12 @@ class Classifier:
             "clusters_evicted": clusters.evicted,
             "sessions": len(self.memory.sessions),
             "inputs": clusters.inputs,
+            **self.scorer.stats(),
         }
 
 
-def _remember(kept: OrderedDict[K, Snarc], key: K, snarc: Snarc, limit: int) -> None:
-    kept[key] = snarc
+def _remember(kept: OrderedDict[K, V], key: K, value: V, limit: int) -> None:
+    kept[key] = value
     kept.move_to_end(key)
     while len(kept) > limit:
         kept.popitem(last=False)

@@ -39,6 +39,8 @@ class Observation:
     """Share of the recent inputs that went back to where the last but one was, over something unlike it."""
     contradiction: float
     """Similarity to a recent input whose statement is denied here, or the other way round."""
+    repeats: int = 0
+    """How often it was said in these very words, of late and in this conversation."""
 
 
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

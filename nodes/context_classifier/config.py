@@ -9,7 +9,7 @@ import msgspec
 
 from nodes.context_classifier.classify import Thresholds
 from nodes.context_classifier.memory import Limits
-from nodes.context_classifier.salience import Weights
+from nodes.context_classifier.salience import Salience, Weights
 from runtime import config, paths
 from runtime.units import Duration
 
@@ -18,6 +18,7 @@ class ContextConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     limits: Limits = Limits()
     thresholds: Thresholds = Thresholds()
     weights: Weights = Weights()
+    salience: Salience = Salience()
     save_every: Duration = 30.0
     """Seconds of learning that a crash may cost."""
     scored: Annotated[int, msgspec.Meta(ge=1)] = 1024

@@ -25,8 +25,3 @@ def together(*features: Feature) -> Feature:
     """Independent signs of the same (noisy or), under the reason of the strongest."""
     none = math.prod(1 - feature.scale for feature in features)
     return Feature(1 - none, strongest(*features).why)
-
-
-def ramp(value: float, low: float, high: float) -> float:
-    """0 at and below `low`, 1 at and above `high`, straight in between."""
-    return min(1.0, max(0.0, (value - low) / (high - low)))

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import msgspec
 
 from nodes.context_classifier import config
 from nodes.context_classifier.classifier import Classifier
 from nodes.context_classifier.snapshot import SnapshotUnreadable
-from protocol.errors import SealError
+from protocol.errors import BadRequest, SealError
 from protocol.messages.context import (
     Classified,
     Classify,
     ContextForgotten,
+    ConversationScored,
     ExchangeScored,
     ForgetContext,
+    Reward,
+    ScoreConversation,
     ScoreExchange,
 )
 from protocol.messages.metabolism import MetabolicState
 from protocol.messages.node import NodeState
+from protocol.services import SERVICES
 from runtime.node import Call, Node, run, serve
 from runtime.paths import write_atomically
 from runtime.sealing import Sealer
@@ -57,17 +62,35 @@ class ContextClassifier(Node):
     @serve(Classify, queue=256)
     async def classify(self, request: Classify, call: Call) -> Classified:
         """What kind of moment the input makes. It counts as known from then on."""
+        _refuse_senseless(request, numbers=("loudness", "rate"))
         classified = self._known().classify(request)
         self.publish(classified, trace=call.trace)
         return classified
 
     @serve(ScoreExchange, queue=256)
     async def score(self, request: ScoreExchange, call: Call) -> ExchangeScored:
-        """How much a finished exchange matters. Asked twice, answered with the first score."""
+        """How much a finished exchange matters. Asked twice, answered with what stands."""
+        _refuse_senseless(
+            request, shares=("confidence", "score", "disagreement"), numbers=("input_excess", "reply_peak")
+        )
         scored, new = self._known().score(request)
         if new:
             self.publish(scored, trace=call.trace)
         return scored
+
+    @serve(Reward, queue=256)
+    async def reward(self, request: Reward, call: Call) -> ExchangeScored:
+        """Score an exchange anew by how it turned out, and say so. Told the same twice, nothing changes."""
+        _refuse_senseless(request, shares=("value",))
+        scored, changed = self._known().reward(request)
+        if changed:
+            self.publish(scored, trace=call.trace)
+        return scored
+
+    @serve(ScoreConversation, queue=256)
+    async def conversation(self, request: ScoreConversation, _call: Call) -> ConversationScored:
+        """What a conversation is worth by its last exchanges."""
+        return self._known().conversation(request)
 
     @serve(ForgetContext)
     async def forget(self, request: ForgetContext, _call: Call) -> ContextForgotten:
@@ -101,6 +124,17 @@ class ContextClassifier(Node):
             return
         write_atomically(self._path, self._sealer.seal(self._known().save(), PLACE))
         self._saved += 1
+
+
+def _refuse_senseless(request: msgspec.Struct, shares: tuple[str, ...] = (), numbers: tuple[str, ...] = ()) -> None:
+    """What is ranked must be a number, or one that is no number would stand between all others."""
+    place = SERVICES.by_request(type(request)).name
+    for name in (*shares, *numbers):
+        value = getattr(request, name)
+        if value is not None and not math.isfinite(value):
+            raise BadRequest(f"{value} is no number", place=f"{place}: {name}")
+        if value is not None and name in shares and not 0 <= value <= 1:
+            raise BadRequest(f"lies between 0 and 1, not at {value}", place=f"{place}: {name}")
 
 
 if __name__ == "__main__":

@@ -6,15 +6,29 @@ assumed one stands in, which fades as the true one grows.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict, deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 NOTHING = 0.005
 """Values up to here are none at all. They have rank 0, however many like them there are: nothing is below nothing."""
 
 MOST = 128
 """Histories remembered; past it the one not asked for longest is forgotten. Bounds what names of levels may cost."""
+
+
+HIGH = 0.9
+"""Share of the values below what is called high."""
+
+
+@dataclass(frozen=True)
+class Usual:
+    middle: float
+    """The median, the lower one where there are two."""
+    spread: float
+    """How far above it the high ones begin."""
 
 
 class History:
@@ -50,9 +64,14 @@ class History:
         below, upto = bisect_left(self._sorted, value), bisect_right(self._sorted, value)
         return ((below + upto) / 2 + prior * min(1.0, value)) / (len(self) + prior)
 
-    def usual(self, assumed: float, prior: int) -> float:
-        """The median of the values and `prior` more that are as `assumed`; the lower one where there are two."""
-        place = (len(self) + prior - 1) // 2
+    def usual(self, assumed: float, prior: int) -> Usual:
+        """Of the values and `prior` more that are as `assumed`."""
+        middle = self._at(0.5, assumed, prior)
+        return Usual(middle, self._at(HIGH, assumed, prior) - middle)
+
+    def _at(self, share: float, assumed: float, prior: int) -> float:
+        """The value below which `share` of them lie; the lower one where there are two."""
+        place = math.ceil((len(self) + prior) * share) - 1
         first = bisect_left(self._sorted, assumed)
         if place < first:
             return self._sorted[place]
@@ -83,7 +102,7 @@ class Histories:
     def remove(self, name: str, value: float) -> None:
         self._of(name).remove(value)
 
-    def met(self, name: str, value: float, assumed: float) -> float:
+    def met(self, name: str, value: float, assumed: float) -> Usual:
         """What was usual before this value, which from now on counts too."""
         history = self._of(name)
         usual = history.usual(assumed, self._prior)

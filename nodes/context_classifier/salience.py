@@ -1,123 +1,107 @@
-"""SNARC: how much an experience matters, as surprise, novelty, arousal, reward and conflict, each 0..1 with its reason.
+"""SNARC: surprise, novelty, arousal, reward and conflict as ranks, and how much all of it together matters.
 
-Nothing has a floor: an input that goes on as expected, said calmly, scores near zero on every part.
+Each part of a `Snarc` is a percentile rank: the share of the last experiences of the same kind (inputs, exchanges,
+conversations) that had less of it. A rank alone says how unusual something is, not how much of it there is: in a calm
+week the least stir is above nine tenths of all, and after an hour of shouting another shout is above half. So the whole
+does not rest on ranks alone. It rests on the absolute scale of each part, of which the rank takes a share away:
+
+    worth = scale × (steady + (1 − steady) × rank)              salience = (Σ w · worth^p / Σ w)^(1/p)
+
+- A small stir stays small however rare it is: salience never exceeds the greatest scale among its parts.
+- A great one stays at `steady` of its worth at least, however common it has become.
+- The exponent p lets one part that is extreme count for more than many that are middling, and what is not known
+  (the outcome of an input) weighs nothing.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
-from nodes.context_classifier.classify import Observation, Thresholds, conflict, familiarity
-from protocol.messages.context import ScoreExchange, Snarc
+from nodes.context_classifier.feature import Feature
+from protocol.messages.context import Snarc
+
+DIMENSIONS = ("surprise", "novelty", "arousal", "reward", "conflict")
 
 TELLING = 0.1
-"""Parts below it go without saying."""
+"""Scales below it go without saying."""
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What each part weighs in the whole; only their proportions matter."""
 
-    surprise: float = 0.3
+    surprise: float = 0.25
     novelty: float = 0.2
-    arousal: float = 0.1
-    reward: float = 0.15
+    arousal: float = 0.2
+    reward: float = 0.1
     conflict: float = 0.25
 
     def __post_init__(self) -> None:
-        if min(self.parts) < 0 or sum(self.parts) <= 0:
-            raise ValueError(f"no weight may be negative, and one must be positive; they are {self.parts}")
+        if not all(math.isfinite(weight) and weight >= 0 for weight in self.parts) or sum(self.parts) <= 0:
+            raise ValueError(f"a weight must be finite and not negative, and one positive; they are {self.parts}")
 
     @property
     def parts(self) -> tuple[float, ...]:
         return (self.surprise, self.novelty, self.arousal, self.reward, self.conflict)
 
 
+class Salience(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How ranks are taken, and parts put together."""
+
+    history: Positive = 512
+    """Experiences of a kind that a rank is taken among."""
+    prior: Positive = 8
+    """Experiences that the assumed history counts for; it lies even over the scale."""
+    steady: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.3
+    """Share of a part's worth that does not hang on its rank."""
+    emphasis: Annotated[float, msgspec.Meta(ge=1)] = 3.0
+    """Exponent of the mean: 1 adds the parts up, more lets the greatest prevail."""
+    fade: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.8
+    """What is left of an exchange in the salience of its conversation, with each exchange after it."""
+    conversations: Positive = 256
+    """Conversations whose salience is remembered."""
+
+
 @dataclass(frozen=True)
 class Part:
-    value: float
-    why: str
+    """One dimension of one experience: what there is of it, and how rare that is."""
+
+    feature: Feature
+    rank: float
 
 
-def of_input(seen: Observation, text: str, thresholds: Thresholds, weights: Weights) -> Snarc:
-    """Salience of what came in. Its reward is 0: nothing has come of it yet."""
-    return _together(
-        surprise=Part(1 - max(seen.expected, seen.echo**2), f"expected with {seen.expected:.2f}"),
-        novelty=Part(1 - familiarity(seen, thresholds), f"nearest known {seen.similarity:.2f}"),
-        arousal=_arousal(text, seen.echo),
-        reward=Part(0.0, ""),
-        conflict=Part(conflict(seen), "at odds with what was just said"),
-        weights=weights,
-    )
-
-
-def of_exchange(request: ScoreExchange, heard: Snarc | None, weights: Weights) -> Snarc:
-    """Salience of a finished exchange: what came in (`heard`, where it is still known), and what came of it.
-
-    A confident answer that was wrong surprises most; so does a right one that nobody was sure of, by as much.
-    """
-    heard = heard or Snarc()
-    unsure = 1 - request.confidence
-    if request.score is None:
-        missed = Part(unsure, f"answered with confidence {request.confidence:.2f}")
-        reward = Part(0.0, "")
-        disagreed = 0.0
-    else:
-        missed = Part(
-            abs(request.score - request.confidence),
-            f"scored {request.score:.2f} at confidence {request.confidence:.2f}",
-        )
-        reward = Part(request.score, f"the answer scored {request.score:.2f}")
-        disagreed = max(0.0, request.confidence - request.score)
-    cascaded = 1 - 1 / max(1, request.levels_tried)
-    return _together(
-        surprise=max(missed, Part(heard.surprise, "the question was unexpected"), key=lambda part: part.value),
-        novelty=Part(heard.novelty, "the question was new"),
-        arousal=Part(heard.arousal, "how it was said"),
-        reward=reward,
-        conflict=max(
-            Part(heard.conflict, "at odds with what was just said"),
-            Part(cascaded, f"{request.levels_tried} levels tried"),
-            Part(disagreed, "confident and wrong"),
-            key=lambda part: part.value,
-        ),
-        weights=weights,
-    )
-
-
-def _arousal(text: str, echo: float) -> Part:
-    """Intensity: exclamation, shouting, insisting. Each alone can reach a half or more; together they approach 1."""
-    letters = [letter for letter in text if letter.isalpha()]
-    capitals = sum(letter.isupper() for letter in letters) / len(letters) if len(letters) > 3 else 0.0
-    marks = text.count("!")
-    parts = (
-        Part(1 - 0.5**marks, f"{marks} exclamation marks"),
-        Part(max(0.0, (capitals - 0.5) * 2), "said in capitals"),
-        Part(max(0.0, (echo - 0.9) * 5), "insisted on"),
-    )
-    calm = 1.0
-    for part in parts:
-        calm *= 1 - part.value
-    return Part(1 - calm, max(parts, key=lambda part: part.value).why)
-
-
-def _together(*, surprise: Part, novelty: Part, arousal: Part, reward: Part, conflict: Part, weights: Weights) -> Snarc:
-    parts = (surprise, novelty, arousal, reward, conflict)
-    names = ("surprise", "novelty", "arousal", "reward", "conflict")
-    values = [min(1.0, max(0.0, part.value)) for part in parts]
-    total = sum(value * weight for value, weight in zip(values, weights.parts, strict=True)) / sum(weights.parts)
-    told = [
-        f"{name} {value:.2f} ({part.why})"
-        for name, value, part in zip(names, values, parts, strict=True)
-        if value >= 0.1
-    ]
+def combined(parts: Mapping[str, Part], weights: Weights, settings: Salience) -> Snarc:
+    """The parts that are known, and the whole of them. A dimension that is missing is not known: 0, without weight."""
     return Snarc(
-        surprise=values[0],
-        novelty=values[1],
-        arousal=values[2],
-        reward=values[3],
-        conflict=values[4],
-        salience=total,
-        why="; ".join(told) or "nothing out of the ordinary",
+        **{name: part.rank for name, part in parts.items()},
+        salience=_whole(parts, weights, settings),
+        why="; ".join(_told(name, parts[name]) for name in DIMENSIONS if _telling(parts.get(name)))
+        or "nothing out of the ordinary",
     )
+
+
+def _whole(parts: Mapping[str, Part], weights: Weights, settings: Salience) -> float:
+    known = [(getattr(weights, name), _worth(part, settings.steady)) for name, part in parts.items()]
+    total: float = sum(weight for weight, _ in known)
+    if total <= 0:
+        return 0.0
+    mean = sum(weight * worth**settings.emphasis for weight, worth in known) / total
+    return min(1.0, float(mean ** (1 / settings.emphasis)))
+
+
+def _worth(part: Part, steady: float) -> float:
+    return part.feature.scale * (steady + (1 - steady) * part.rank)
+
+
+def _telling(part: Part | None) -> bool:
+    return part is not None and part.feature.scale >= TELLING
+
+
+def _told(name: str, part: Part) -> str:
+    return f"{name} above {part.rank:.0%} ({part.feature.why}: {part.feature.scale:.2f} of 1)"

@@ -9,14 +9,14 @@ import msgspec
 
 from nodes.context_classifier.clusters import Record
 from nodes.context_classifier.memory import RECENT, Limits, Memory, Session, Turn
+from nodes.context_classifier.scorer import Saved
 from nodes.context_classifier.vectors import DIMENSIONS
 from protocol.errors import SageError
-from protocol.messages.context import Snarc
 
 if TYPE_CHECKING:
     from nodes.context_classifier.vectors import Vector
 
-FORMAT = 1
+FORMAT = 2
 
 
 class SnapshotUnreadable(SageError):
@@ -48,11 +48,11 @@ class Snapshot(msgspec.Struct, kw_only=True):
     inputs: int
     highest: int
     sessions: list[SavedSession]
-    scored: dict[str, Snarc]
-    """Exchange → the salience it was given: a repeated request gets the same."""
+    salience: Saved
+    """Exchanges with the salience they were given, and what all of it is ranked among."""
 
 
-def save(memory: Memory, scored: dict[str, Snarc]) -> bytes:
+def save(memory: Memory, salience: Saved) -> bytes:
     clusters = memory.clusters
     return msgspec.msgpack.encode(
         Snapshot(
@@ -65,13 +65,13 @@ def save(memory: Memory, scored: dict[str, Snarc]) -> bytes:
             inputs=clusters.inputs,
             highest=clusters.highest,
             sessions=[_save_session(name, session) for name, session in memory.sessions.items()],
-            scored=scored,
+            salience=salience,
         )
     )
 
 
-def restore(data: bytes, limits: Limits) -> tuple[Memory, dict[str, Snarc]]:
-    """The memory and the scored exchanges in `data`. Raises `SnapshotUnreadable` for anything `save` did not write.
+def restore(data: bytes, limits: Limits) -> tuple[Memory, Saved]:
+    """The memory and what is known of salience, out of `data`. Raises `SnapshotUnreadable` for what `save` never wrote.
 
     Where `limits` are narrower than what was saved, the groups met most and the conversations heard last stay.
     """
@@ -83,7 +83,7 @@ def restore(data: bytes, limits: Limits) -> tuple[Memory, dict[str, Snarc]]:
             f"no memory of format {FORMAT} with {DIMENSIONS} dimensions: {error}",
             remedy="remove the file; the classifier then starts with nothing known",
         ) from error
-    return memory, saved.scored
+    return memory, saved.salience
 
 
 def _restore(saved: Snapshot, limits: Limits) -> Memory:

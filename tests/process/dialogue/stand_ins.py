@@ -9,12 +9,12 @@ import sys
 import msgspec
 
 from protocol.messages.audio import Hear, Heard, Utterance
-from protocol.messages.context import ExchangeScored, ScoreExchange, Snarc
-from protocol.messages.dream import Keep, Kept
+from protocol.messages.context import ExchangeScored, Reward, ScoreExchange, Snarc
+from protocol.messages.dream import Keep, Kept, Revise, Revised
 from protocol.messages.metabolism import Metabolic, MetabolicState, Rouse, Settle, Settled
 from protocol.messages.model import Generate, Generated, Token
 from protocol.messages.speech import Said, Say
-from protocol.messages.trust import Outcome, TrustRecorded
+from protocol.messages.trust import Judge, Outcome, TrustRecorded
 from runtime.node import Call, Node, run, serve
 
 
@@ -68,6 +68,11 @@ class Recorder(Node):
         self._note("outcome", f"{outcome.exchange}/{outcome.level}")
         return TrustRecorded(exchange=outcome.exchange, level=outcome.level, entry=len(self._seen))
 
+    @serve(Judge)
+    async def judge(self, judge: Judge, _call: Call) -> TrustRecorded:
+        self._note("judge", f"{judge.exchange}={judge.score}@{judge.source}")
+        return TrustRecorded(exchange=judge.exchange, level=judge.level, entry=len(self._seen))
+
     @serve(ScoreExchange)
     async def score(self, request: ScoreExchange, _call: Call) -> ExchangeScored:
         self._note("score", request.exchange)
@@ -77,6 +82,16 @@ class Recorder(Node):
     async def keep(self, keep: Keep, _call: Call) -> Kept:
         self._note("keep", f"{keep.exchange}@{keep.snarc.salience}")
         return Kept(exchange=keep.exchange, kept=True)
+
+    @serve(Reward)
+    async def reward(self, reward: Reward, _call: Call) -> ExchangeScored:
+        self._note("reward", f"{reward.exchange}={reward.value}@{reward.source}")
+        return ExchangeScored(exchange=reward.exchange, snarc=Snarc(), known=False)
+
+    @serve(Revise)
+    async def revise(self, revise: Revise, _call: Call) -> Revised:
+        self._note("revise", f"{revise.exchange}={revise.score}@{revise.source}")
+        return Revised(exchange=revise.exchange, revised=True)
 
     @serve(Settle)
     async def settle(self, claim: Settle, _call: Call) -> Settled:

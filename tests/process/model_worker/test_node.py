@@ -8,6 +8,7 @@ import pytest
 from nodes.model_worker.errors import ContextTooLong, ModelMissing
 from nodes.model_worker.folder import open_folder, weights_digest
 from protocol.errors import BadRequest, DeadlineExceeded, Overloaded
+from protocol.messages.context import ExchangeScored, Snarc
 from protocol.messages.dream import Adapter, AdapterCurrent
 from protocol.messages.metabolism import Metabolic, MetabolicState, Policy
 from protocol.messages.model import ChatMessage, Generate, Generated, InfoRequest, Load, ModelInfo, Unload
@@ -169,3 +170,16 @@ async def test_a_level_nobody_configured_is_refused_before_anything_starts(syste
     async with asyncio.timeout(PATIENCE_S):
         assert await system.processes[name].wait() == 2
     assert "did you mean 'small'" in system.log(name)
+
+
+async def test_it_hears_what_a_conversation_that_it_holds_is_worth(system: Fabric) -> None:
+    await ask(system, Generate(messages=chat("the cup ?"), session="worth"))
+    snarc = Snarc(salience=0.9)
+    async with system.client.events("node/health") as health, asyncio.timeout(PATIENCE_S):
+        for session in ("never held", "worth"):
+            system.client.publish(ExchangeScored(exchange="e", snarc=snarc, session=session, conversation=snarc))
+        while True:
+            beat = await anext(health)
+            if beat.header.source == WORKER and beat.body.stats.get("model", {}).get("valued"):
+                assert beat.body.stats["model"]["valued"] == 1
+                return

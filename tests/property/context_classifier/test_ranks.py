@@ -22,7 +22,7 @@ def test_the_usual_is_the_lower_median_of_what_was_met_and_assumed(
     values: list[float], assumed: float, prior: int
 ) -> None:
     expected = statistics.median_low([*values, *[assumed] * prior])
-    assert History(50, values).usual(assumed, prior) == expected
+    assert History(50, values).usual(assumed, prior).middle == expected
 
 
 @given(st.lists(st.one_of(st.tuples(st.just("add"), shares), st.tuples(st.just("remove"), shares)), max_size=60))

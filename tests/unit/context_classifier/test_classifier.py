@@ -101,7 +101,7 @@ def test_memory_is_bounded() -> None:
     assert stats["clusters"] <= 4
     assert stats["clusters_evicted"] > 0
     assert stats["sessions"] <= 2
-    assert len(classifier.scored) == 3
+    assert stats["exchanges"] == 3
 
 
 def test_the_group_met_most_outlives_the_others() -> None:
@@ -113,13 +113,12 @@ def test_the_group_met_most_outlives_the_others() -> None:
 
 
 def test_an_expected_calm_input_has_next_to_no_salience_and_a_new_loud_one_has(classifier: Classifier) -> None:
-    for _ in range(8):
-        calm = ask(classifier, "what is 3 plus 4").snarc
+    for number in range(12):
+        calm = ask(classifier, f"what is {number} plus 4").snarc
     loud = ask(classifier, "FIRE IN THE KITCHEN!!!").snarc
     assert calm.salience < 0.2
-    assert (loud.surprise, loud.novelty) == (1, 1)
-    assert loud.arousal > 0.8
-    assert loud.salience > calm.salience
+    assert min(loud.surprise, loud.novelty, loud.arousal) > 0.8
+    assert loud.salience > 0.7
 
 
 def test_a_score_is_given_once_and_repeated_after(classifier: Classifier) -> None:

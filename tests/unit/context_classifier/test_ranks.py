@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodes.context_classifier.ranks import MOST, Histories, History
+from nodes.context_classifier.ranks import MOST, Histories, History, Usual
 
 
 def test_before_there_is_a_history_a_value_is_its_own_rank() -> None:
@@ -40,17 +40,17 @@ def test_what_is_taken_out_counts_no_more_and_what_is_not_there_stays_out() -> N
 
 def test_the_usual_is_the_median_once_there_are_more_than_were_assumed() -> None:
     history = History(100)
-    assert history.usual(4.0, prior=3) == 4.0
+    assert history.usual(4.0, prior=3) == Usual(4.0, 0.0)
     for _ in range(4):
         history.add(1.0)
-    assert history.usual(4.0, prior=3) == 1.0
+    assert history.usual(4.0, prior=3) == Usual(1.0, 3.0)
 
 
 def test_histories_are_kept_apart_saved_and_bounded() -> None:
     histories = Histories(limit=4, prior=1)
-    assert histories.met("a", 3.0, assumed=1.0) == 1.0
-    assert histories.met("a", 3.0, assumed=1.0) == 1.0
-    assert histories.met("a", 3.0, assumed=1.0) == 3.0
+    assert histories.met("a", 3.0, assumed=1.0).middle == 1.0
+    assert histories.met("a", 3.0, assumed=1.0).middle == 1.0
+    assert histories.met("a", 3.0, assumed=1.0).middle == 3.0
     assert histories.rank("b", 0.4) == pytest.approx(0.4)
     restored = Histories(4, 1, histories.save())
     assert restored.save() == {"a": [3.0, 3.0, 3.0]}
