@@ -10,7 +10,7 @@ import msgspec
 
 from nodes.dialogue import config, hindsight, voice
 from nodes.dialogue.choice import NO_TABLE
-from nodes.dialogue.deliveries import DESTINATIONS
+from nodes.dialogue.deliveries import CONTEXT, DESTINATIONS
 from nodes.dialogue.exchange import Exchange
 from nodes.dialogue.patterns import Patterns, learner
 from nodes.dialogue.patterns.learner import Learner
@@ -93,7 +93,7 @@ class Dialogue(Node):
         self._store = Store.open(self.state_dir / STORE_FILE, Sealer.load(self.state_dir, "dialogue"))
         self._reality = self._open_reality()
         self._epochs: dict[str, int] = {}
-        """Worker → the life of it that was last heard of."""
+        """Worker, or sense of context → the life of it that was last heard of."""
         self._learner = self._open_patterns()
         self._reach = reach = Reach(self, self._config, self._store, self._outlook, self._reality, self._learner)
         self._responder = Responder(self._config, self._learner.force.patterns, trust, self._verifiers(), reach)
@@ -224,7 +224,8 @@ class Dialogue(Node):
         for back in present - (self._present or frozenset()):
             self._kept.courier.poke(back)
         self._present = present
-        epochs = {record.name: record.epoch for record in event.body.nodes if record.name in present}
+        watched = present & {CONTEXT, *(level.worker for level in self._config.levels)}
+        epochs = {record.name: record.epoch for record in event.body.nodes if record.name in watched}
         anew = frozenset(name for name, epoch in epochs.items() if self._epochs.get(name) != epoch)
         self._epochs |= epochs
         if anew:

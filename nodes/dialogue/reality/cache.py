@@ -109,8 +109,9 @@ class Reality:
             number = self.shelf.put(now_held, now_ns)
             self.shelf.rest(number, supports)
             followed: tuple[str, ...] = ()
-            if became is Became.REBUILT:
-                followed = self._follow(given.key, number, "it was found to be otherwise", 1.0, began, now_ns)
+            if became is Became.REBUILT and before is not None:
+                seen = judge(before, Evidence(value=given.value), self.shelf.bears(number), now_ns, self.config)
+                followed = self._follow(given.key, number, "it was found to be otherwise", seen.surprise, began, now_ns)
             self._make_room(number)
             self._counts[became] += 1
             self._counts["verifies"] += became is Became.VERIFIED and not grown

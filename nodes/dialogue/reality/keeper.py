@@ -115,10 +115,10 @@ class Keeper:
         for level, node in self._workers.items():
             if node in nodes:
                 await self._tried("started", lambda at=level: self._doubt(at, "its worker was started anew"))
+        self.dropper.poke()
         for level, node in self._workers.items():
             if node in nodes:
                 await self._ask_version(level, node)
-        self.dropper.poke()
 
     async def forget_session(self, session: str) -> None:
         """What a conversation said is forgotten here at once, and elsewhere as soon as that is reached."""

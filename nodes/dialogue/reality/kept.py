@@ -65,11 +65,12 @@ def forget(reality: Reality, session: str, levels: Iterable[str], now_ns: int) -
             reality.hold(
                 _held(conversation, Level.CONTEXT, "a conversation that was forgotten", session, session), now_ns
             )
+        reality.break_off(conversation, "it was forgotten", now_ns)
         for key in (f"{SENSE}/{name}", *(f"{PREFIX}/{level}/{name}" for level in levels)):
             if reality.shelf.row(key) is None:
                 unknown = _held(key, Level.CONTEXT, "what may be kept of it", session, session, (conversation,))
                 reality.hold(unknown, now_ns)
-        reality.break_off(conversation, "it was forgotten", now_ns)
+            reality.break_off(key, "its conversation was forgotten", now_ns)
     return forgotten
 
 
@@ -97,7 +98,11 @@ class Dropper:
     async def run(self) -> None:
         while True:
             self._wake.clear()
-            left = await self.round()
+            try:
+                left = await self.round()
+            except Exception:  # A full disk, perhaps. What is owed is written down, and its turn comes again.
+                self._log.exception("reality.dropping_failed")
+                left = 1
             try:
                 async with asyncio.timeout(RETRY_S if left else None):
                     await self._wake.wait()

@@ -78,6 +78,7 @@ class Cascade(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     why: str
     surprise: float
+    """1 where somebody knew for certain."""
     followed: int
     """Assumptions that rested on it, directly or not."""
     depth: int

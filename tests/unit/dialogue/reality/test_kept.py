@@ -160,3 +160,20 @@ def test_what_is_owed_is_not_forgotten_for_want_of_room(tmp_path: Path) -> None:
         for number in range(6):
             cache.hold(assumption(f"k{number}"), number + 1)
         assert len(cache.broken("prefix")) == len(cache.broken("sense")) == 1
+
+
+async def test_a_conversation_forgotten_twice_while_somebody_is_away_is_dropped_twice_where_it_is_reached(
+    cache: Reality,
+) -> None:
+    world = World(cache)
+    world.away = {"context_classifier"}
+    turn(cache)
+    kept.forget(cache, "s", ["sensory"], 0)
+    await world.dropper.round()
+    turn(cache)
+    kept.forget(cache, "s", ["sensory"], 0)
+    await world.dropper.round()
+    assert [node for node, _ in world.asked] == ["model_worker/sensory"] * 2
+    world.away = set()
+    assert await world.dropper.round() == 0
+    assert cache.broken("conversation") == []
