@@ -23,6 +23,9 @@ WITNESSES = (HOST, NODE, USER)
 """Kinds that may sign what they saw; a node signs by its host's key."""
 BOUND_BY = "bound_by"
 ENTRY = "entry:"
+FORM = "is not of the form entry:<number>:<digest>"
+MOST_ENTRIES = 1 << 63
+"""SQLite counts no further."""
 
 Verify = Callable[[bytes, bytes, bytes], None]
 """(public key, message, signature): raises `SealError` unless the signature holds."""
@@ -124,9 +127,12 @@ def parse_entry(subject: str) -> tuple[int, bytes]:
     """Number and digest of `entry:<number>:<digest>`. Raises `IdentityRefused`."""
     try:
         number, digest = subject.removeprefix(ENTRY).split(":")
-        return int(number), bytes.fromhex(digest)
+        parsed = int(number), bytes.fromhex(digest)
     except ValueError as error:
-        raise _refused(subject, "is not of the form entry:<number>:<digest>") from error
+        raise _refused(subject, FORM) from error
+    if not 0 < parsed[0] < MOST_ENTRIES:
+        raise _refused(subject, FORM)
+    return parsed
 
 
 def _check_entry(subject: str, entry_digest: Callable[[int], bytes | None]) -> None:

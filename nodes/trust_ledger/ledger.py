@@ -30,6 +30,8 @@ from protocol.messages.trust import Outcome
 from runtime.identity import verify
 
 LEDGER_FILE = "trust.sqlite"
+NUMBER_DIGITS = 19
+"""SQLite counts no further than 2^63 - 1."""
 
 __all__ = ["LEDGER_FILE", "Ledger", "LedgerError", "Receipt", "Telling"]
 
@@ -80,7 +82,7 @@ class Ledger:
     def find(self, which: str) -> Entry | None:
         """An entry by its number or its key; by the name of an exchange, its last one."""
         with self._reading() as base:
-            number = int(which) if which.isdecimal() else _numbered(base, which)
+            number = int(which) if which.isdecimal() and len(which) < NUMBER_DIGITS else _numbered(base, which)
             return rows.entry(base, number) if number is not None else None
 
     def numbered(self, numbers: Iterable[int]) -> dict[int, Entry]:
@@ -104,6 +106,9 @@ class Ledger:
     def standings(self) -> list[tuple[Place, Standing]]:
         return sorted(dict(self._derived.standings).items())
 
+    def counts(self) -> dict[str, float]:
+        return {"identities": len(self._derived.identities), "standings": len(self._derived.standings)}
+
     def rules(self) -> Any:
         """Those that apply now; None before any were adopted."""
         return self._derived.rules.get(self._derived.current)
@@ -121,8 +126,9 @@ class Ledger:
 
         It reads over a connection of its own, so it may run in a thread while others append.
         """
+        # The note is read first: a head that is noted later may not be in what this transaction sees of the file.
+        heads = [one for one in (noted.read(self.path, self._identity.verify), head) if one is not None]
         with self._reading() as base:
-            heads = [one for one in (noted.read(self.path, self._identity.verify), head) if one is not None]
             return audit.examine(base, self._identity, self._sealer, verify, heads)
 
     def restore(self, examined: Examined) -> None:

@@ -246,6 +246,7 @@ class TrustLedger(Node):
             "unreadable": self._unreadable,
             "refused": self._refused,
             "unnoted_heads": self._ledger.unnoted,
+            **self._ledger.counts(),
             **self._writer.stats(),
         }
 

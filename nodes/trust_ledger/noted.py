@@ -43,7 +43,7 @@ def parse(text: str) -> Head:
         head = Head(int(number), bytes.fromhex(link), b"")
     except ValueError:
         head = Head(0, b"", b"")
-    if len(head.link) != len(GENESIS):
+    if len(head.link) != len(GENESIS) or not 0 < head.number < 1 << 63:
         raise BadRequest(f"{text!r} is no head; one looks like 123:9f0c…", place="trust/verify: head")
     return head
 

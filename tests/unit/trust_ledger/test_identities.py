@@ -70,6 +70,9 @@ FORGED: dict[str, Callable[[Ledger, users.User], Witness]] = {
     "is not of the form": lambda ledger, ada: Witness(
         subject="entry:four:00", attestation=attestation(ada, "entry:four:00", "seen", 6)
     ),
+    "is not of the form entry": lambda ledger, ada: Witness(
+        subject=(subject := entry_subject(1 << 70, bytes(32))), attestation=attestation(ada, subject, "seen", 6)
+    ),
     "is neither an entry nor known": lambda ledger, ada: Witness(
         subject="lct:model:x:00", attestation=attestation(ada, "lct:model:x:00", "seen", 6)
     ),

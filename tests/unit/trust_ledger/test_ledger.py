@@ -131,6 +131,7 @@ def test_an_entry_is_found_by_number_key_or_exchange(ledger: Ledger):
     assert ledger.find("x1").key == "x1/tactical"
     assert ledger.find("x") is None
     assert ledger.find("99") is None
+    assert ledger.find("9" * 40) is None
 
 
 def test_an_entry_that_was_tampered_with_is_not_written_a_second_time(ledger: Ledger):

@@ -153,6 +153,8 @@ def test_a_whole_state_put_back_is_named_by_a_head_that_somebody_kept(ledger: Le
     assert [finding.kind for finding in ledger.verify(later)] == ["rolled back"]
     with pytest.raises(BadRequest, match="is no head"):
         noted.parse("12")
+    with pytest.raises(BadRequest, match="is no head"):
+        noted.parse(noted.shown(1 << 70, head.link))
 
 
 def test_a_note_that_is_lost_or_that_nobody_signed_says_nothing(ledger: Ledger):
