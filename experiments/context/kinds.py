@@ -59,9 +59,9 @@ _SKILLS: Mapping[str, tuple[str, str]] = {
     "addition": ("reckoning", "number"),
     "subtraction": ("reckoning", "number"),
     "hours": ("calendar", "number"),
-    "days": ("calendar", "number day"),
-    "months": ("calendar", "number month"),
-    "dates": ("calendar", "number month"),
+    "days": ("calendar", "number date"),
+    "months": ("calendar", "number date"),
+    "dates": ("calendar", "number date"),
     "sorting": ("sorting", "number"),
     "reversing": ("words", "word thing room person"),
     "counting": ("words", "word thing room person"),
@@ -75,12 +75,15 @@ _SKILLS: Mapping[str, tuple[str, str]] = {
     "recall_favourites": ("wishes", "person"),
     "hops": ("bosses", "person"),
     "space": ("rows", "number thing"),
-    "device": ("devices", "device room"),
-    "setting": ("devices", "device room number"),
+    "device": ("devices", "device thing room"),
+    "setting": ("devices", "device thing room number"),
     "robot": ("robot", "heading"),
     "talk": ("talk", ""),
 }
-"""Skill → family and types of slots. Questions about what nobody told are worded as the others are."""
+"""Skill → family and types of slots. Questions about what nobody told are worded as the others are.
+
+Days and months are of one type, and so are devices and things: some devices are among the things.
+"""
 
 
 _SAME = ({"recall_place", "recall_places"}, {"recall_favourite", "recall_favourites"})
@@ -121,12 +124,12 @@ def _telling(
         subject = {key: random.choice(words) for key, words in about.items()}
         return subject | {slot: random.choice([word for word in values if word not in subject.values()])}
 
-    types = frozenset(_TYPE.get(key, key) for key in (*about, slot))
+    types = frozenset(_TYPE.get(key, key) for key in (*about, slot)) | ({"thing"} if "device" in about else set())
     return Kind(name, family, types, wordings, draw, _TELLERS, tuple(about), slot)
 
 
 _TELLERS = ("remember that", "listen", "please note that", "well")
-_TYPE = {"boss": "person", "n": "number", "state": "state"}
+_TYPE = {"boss": "person", "n": "number", "day": "date"}
 _NUMBERS = tuple(str(number) for number in range(12, 90))
 
 TELLING: Mapping[str, Kind] = {

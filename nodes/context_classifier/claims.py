@@ -59,6 +59,11 @@ class Heard(msgspec.Struct, frozen=True):
     def tells(self) -> bool:
         return not self.asks and all(clause.verb >= 0 for clause in self.clauses)
 
+    @property
+    def mood(self) -> tuple[bool, bool]:
+        """Asking, telling, or neither, as an order."""
+        return self.asks, self.tells
+
 
 class Conflict(msgspec.Struct, frozen=True):
     strength: float
@@ -88,7 +93,7 @@ def conflict(new: Heard, earlier: Sequence[tuple[Heard, float]], sort: Sort) -> 
     """
     found = NONE
     for back, (old, likeness) in enumerate(reversed(earlier)):
-        if not new.repairs and agrees(new, old):
+        if not new.repairs and agrees(new, old, sort):
             break
         one = max(_taken_back(new, old, likeness, sort, back), _at_odds(new, old, likeness, sort), key=_strength)
         found = max(found, one, key=_strength)
@@ -100,7 +105,7 @@ def parallel(new: Heard, old: Heard, sort: Sort) -> float:
 
     0 where one asks and the other tells, or gives an order.
     """
-    if (new.asks, new.tells) != (old.asks, old.tells):
+    if new.mood != old.mood:
         return 0.0
     found = 0.0
     for one in new.clauses:
@@ -111,14 +116,33 @@ def parallel(new: Heard, old: Heard, sort: Sort) -> float:
     return min(1.0, found)
 
 
-def kinship(new: Heard, earlier: Sequence[Heard], sort: Sort) -> float:
-    """Share of what it speaks of, 0..1, that one of the earlier ones spoke of, or of something of the same sort."""
+def kept(new: Heard, earlier: Sequence[Heard]) -> float:
+    """Share of the words that the last two have in common, 0..1, that it has as well; 1 where they have none.
+
+    What does not change while a conversation goes on is what it is about: sums are about `plus`.
+    """
+    if len(earlier) < 2 or earlier[-1].whole == earlier[-2].whole or earlier[-1].tells != earlier[-2].tells:
+        return 1.0
+    common = _contents(earlier[-1]) & _contents(earlier[-2])
+    words = {word for clause in new.clauses for word in clause.words}
+    return len(common & words) / len(common) if common else 1.0
+
+
+def _contents(heard: Heard) -> set[int]:
+    return {clause.words[at] for clause in heard.clauses for at in clause.content}
+
+
+def kinship(new: Heard, earlier: Sequence[Heard], sort: Sort, weight: Callable[[int], float]) -> float:
+    """Share of what it speaks of, 0..1, that one of the earlier ones spoke of, or of something of the same sort.
+
+    `weight` of a word's row says how much it counts: those that stand in every other utterance say little.
+    """
     found = 0.0
+    others = [clause for old in earlier for clause in old.clauses]
     for one in new.clauses:
-        places = _bearing(one) or list(one.content)
-        others = [clause for old in earlier for clause in old.clauses]
-        kin = sum(any(_akin(one, at, other, sort) for other in others) for at in places)
-        found = max(found, kin / len(places) if places else 0.0)
+        places = {at: weight(one.rows[at]) for at in _bearing(one) or one.content}
+        kin = sum(each for at, each in places.items() if any(_akin(one, at, other, sort) for other in others))
+        found = max(found, kin / sum(places.values()) if places else 0.0)
     return found
 
 
@@ -131,19 +155,21 @@ def _akin(one: Clause, at: int, other: Clause, sort: Sort) -> bool:
     return row >= 0 and any(other.rows[to] >= 0 and sort(row, other.rows[to]) > 0 for to in other.content)
 
 
-def agrees(new: Heard, old: Heard) -> bool:
+def agrees(new: Heard, old: Heard, sort: Sort) -> bool:
     """Whether both say the same: in the same words, or the same value of the same thing."""
     if old.whole == new.whole:
         return True
     if not (new.tells and old.tells) or new.denies != old.denies:
         return False
-    return any(_same_value(one, other) for one in new.clauses for other in old.clauses)
+    return any(_same_value(one, other, sort) for one in new.clauses for other in old.clauses)
 
 
-def _same_value(one: Clause, other: Clause) -> bool:
+def _same_value(one: Clause, other: Clause, sort: Sort) -> bool:
     mine, theirs = ({clause.words[at] for at in clause.values} for clause in (one, other))
-    about = {one.words[at] for at in _bearing(one)} & {other.words[at] for at in _bearing(other)}
-    return bool(mine) and mine == theirs and bool(about - mine)
+    if not mine or mine != theirs:
+        return False
+    laid = lay(one, other, sort)
+    return not laid.swaps and bool(set(laid.shared) - mine)
 
 
 def _strength(one: Conflict) -> float:
@@ -152,13 +178,14 @@ def _strength(one: Conflict) -> float:
 
 def _at_odds(new: Heard, old: Heard, likeness: float, sort: Sort) -> Conflict:
     """Two statements about the same matter that cannot both hold."""
-    if not (new.tells and old.tells) or (likeness < KIN and parallel(new, old, sort) < ALIKE_BUILT):
+    if not (new.tells and old.tells):
         return NONE
+    kindred = likeness >= KIN or parallel(new, old, sort) >= ALIKE_BUILT
     found = NONE
     for one in new.clauses:
         for other in old.clauses:
             laid = lay(one, other, sort)
-            if not laid.shared:
+            if len(laid.shared) < (1 if kindred else 2):
                 continue
             if new.denies != old.denies and not laid.swaps:
                 found = max(found, Conflict(0.9, "it denies something just said"), key=_strength)

@@ -6,17 +6,20 @@ import hashlib
 from collections import OrderedDict
 from typing import TypeVar
 
-from nodes.context_classifier import rewards, scoring, snapshot
+from nodes.context_classifier import encoder, rewards, scoring, snapshot
 from nodes.context_classifier.classify import classify
 from nodes.context_classifier.config import ContextConfig
+from nodes.context_classifier.explaining import explained
 from nodes.context_classifier.memory import Memory
 from nodes.context_classifier.scorer import Saved, Scorer
 from nodes.context_classifier.scoring import Features
 from protocol.messages.context import (
     Classified,
     Classify,
+    ContextExplained,
     ConversationScored,
     ExchangeScored,
+    ExplainContext,
     Reward,
     ScoreConversation,
     ScoreExchange,
@@ -32,7 +35,7 @@ HEARD = 256
 class Classifier:
     def __init__(self, config: ContextConfig, memory: Memory | None = None, saved: Saved | None = None) -> None:
         self.config = config
-        self.memory = memory or Memory(config.limits)
+        self.memory = memory or Memory(config.limits, encoder.chosen(config.encoder))
         self.scorer = Scorer(config.weights, config.salience, config.scored, saved)
         self.changed = False
         """Whether there is something a snapshot would lose."""
@@ -42,7 +45,7 @@ class Classifier:
     @classmethod
     def restored(cls, config: ContextConfig, data: bytes) -> Classifier:
         """As it was when `data` was saved. Raises `SnapshotUnreadable`."""
-        return cls(config, *snapshot.restore(data, config.limits))
+        return cls(config, *snapshot.restore(data, config.limits, encoder.chosen(config.encoder)))
 
     def save(self) -> bytes:
         self.changed = False
@@ -51,7 +54,7 @@ class Classifier:
     def classify(self, request: Classify) -> Classified:
         """The context and salience of an input; it is known from then on."""
         seen, cluster = self.memory.meet(request.text, request.session)
-        judged = classify(seen, self.config.thresholds)
+        judged = classify(seen, self.config.questions)
         features = scoring.of_input(seen, request, self.scorer.met)
         _remember(self._heard, _digest(request.session, request.text), features, HEARD)
         self._counts["classified"] += 1
@@ -64,7 +67,13 @@ class Classifier:
             snarc=self.scorer.of_input(features),
             why=judged.why,
             correction=rewards.correction(request.text),
+            probabilities=judged.probabilities,
         )
+
+    def explain(self, request: ExplainContext) -> ContextExplained:
+        """What would be seen of an input, and how it would be judged. Nothing is learned."""
+        seen, nearest = self.memory.consider(request.text, request.session)
+        return explained(request.session, self.memory, seen, nearest, self.config.questions)
 
     def score(self, request: ScoreExchange) -> tuple[ExchangeScored, bool]:
         """The salience of a finished exchange, and whether it is new: a repeated request gets what stands."""

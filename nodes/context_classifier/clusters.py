@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from nodes.context_classifier.vectors import DIMENSIONS
-
 if TYPE_CHECKING:
     from nodes.context_classifier.vectors import Vector
 
@@ -28,7 +26,7 @@ PRIOR = 2.0
 class Nearest:
     number: int
     similarity: float
-    """0..1, under the weights it was asked with."""
+    """0..1"""
     members: int
 
 
@@ -44,30 +42,29 @@ class Record(msgspec.Struct, kw_only=True):
 
 
 class Clusters:
-    """At most `limit` groups. Row i of `centres` [limit, DIMENSIONS] belongs to `records[i]`."""
+    """At most `limit` groups. Row i of `centres` [limit, dimensions] belongs to `records[i]`."""
 
-    def __init__(self, *, limit: int, join: float) -> None:
+    def __init__(self, *, limit: int, join: float, dimensions: int) -> None:
         import numpy as np
 
         self.limit = limit
         self.join = join
-        self.centres = np.zeros((limit, DIMENSIONS), dtype=np.float32)
+        self.centres = np.zeros((limit, dimensions), dtype=np.float32)
         self.records: list[Record] = []
         self.inputs = 0
         self.evicted = 0
         self.highest = -1
 
-    def nearest(self, vector: Vector, weights: Vector) -> Nearest | None:
+    def nearest(self, vector: Vector) -> Nearest | None:
         """The group most like `vector`; None where there is none yet or the vector is empty."""
         import numpy as np
 
-        wanted = vector * weights
-        norm = float(np.linalg.norm(wanted))
+        norm = float(np.linalg.norm(vector))
         if not self.records or norm == 0:
             return None
-        centres = self.centres[: len(self.records)] * weights
-        norms = np.linalg.norm(centres, axis=1)
-        cosines = centres @ wanted / np.maximum(norms * norm, 1e-12)
+        centres = self.centres[: len(self.records)]
+        norms = np.sqrt(np.einsum("ij,ij->i", centres, centres))
+        cosines = centres @ vector / np.maximum(norms * norm, 1e-12)
         row = int(np.argmax(cosines))
         record = self.records[row]
         return Nearest(record.number, min(1.0, max(0.0, float(cosines[row]))), record.members)

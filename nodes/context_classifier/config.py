@@ -7,7 +7,8 @@ from typing import Annotated
 
 import msgspec
 
-from nodes.context_classifier.classify import Thresholds
+from nodes.context_classifier.classify import Questions
+from nodes.context_classifier.encoder import Choice
 from nodes.context_classifier.memory import Limits
 from nodes.context_classifier.salience import Salience, Weights
 from runtime import config, paths
@@ -16,7 +17,8 @@ from runtime.units import Duration
 
 class ContextConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     limits: Limits = Limits()
-    thresholds: Thresholds = Thresholds()
+    encoder: Choice = Choice()
+    questions: Questions = Questions()
     weights: Weights = Weights()
     salience: Salience = Salience()
     save_every: Duration = 30.0

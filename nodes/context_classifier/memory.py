@@ -1,4 +1,4 @@
-"""What the classifier knows: word rarity, groups, and where each conversation is. Vectors only, never text.
+"""What the classifier knows: groups of inputs, and where each conversation is. Vectors and checksums, never text.
 
 Bounded: so many groups, so many conversations (the one not heard for longest goes), so many recent inputs in each.
 """
@@ -11,21 +11,25 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from nodes.context_classifier import claims, course
 from nodes.context_classifier.classify import Observation
 from nodes.context_classifier.clusters import Clusters, Nearest
-from nodes.context_classifier.vectors import Rarity, affirmed, denies, encode, similarity
+from nodes.context_classifier.course import Step
+from nodes.context_classifier.encoder import Encoder, Hashed
+from nodes.context_classifier.vectors import similarity
 
 if TYPE_CHECKING:
     from nodes.context_classifier.vectors import Vector
 
-RECENT = 6
+RECENT = 8
 """Inputs of a conversation that are remembered one by one."""
 
 PULL = 0.5
 """How far one input moves the place where the conversation is."""
 
-UNLIKE = 0.4
-"""Two recent inputs below this similarity are different enough to swing between."""
+
+RELATED = 3
+"""Inputs of a conversation that the next one may be related to by what it speaks of."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,14 +40,10 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 @dataclass(frozen=True)
-class Turn:
+class Turn(Step):
     """One recent input of a conversation."""
 
     cluster: int
-    vector: Vector
-    statement: Vector
-    """The same without its negating words."""
-    denies: bool
 
 
 @dataclass
@@ -54,70 +54,77 @@ class Session:
 
 
 class Memory:
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, encoder: Encoder | None = None) -> None:
         self.limits = limits
-        self.rarity = Rarity()
-        self.clusters = Clusters(limit=limits.clusters, join=limits.join)
+        self.encoder: Encoder = encoder or Hashed()
+        self.clusters = Clusters(limit=limits.clusters, join=limits.join, dimensions=self.encoder.dimensions)
         self.sessions: OrderedDict[str, Session] = OrderedDict()
 
     def meet(self, text: str, name: str) -> tuple[Observation, int]:
         """Look at an input of conversation `name`, then learn from it. Returns what was seen, and its group."""
-        vector = encode(text)
-        turn = Turn(-1, vector, encode(affirmed(text)), denies(text))
-        weights = self.rarity.weights()
-        nearest = self.clusters.nearest(vector, weights)
-        seen = self._observe(turn, nearest, self.sessions.get(name), weights)
-        return seen, self._learn(turn, nearest, name)
+        step, nearest = self._look(text)
+        return self._observe(step, nearest, name), self._learn(step, nearest, name)
 
-    def _observe(self, turn: Turn, nearest: Nearest | None, session: Session | None, weights: Vector) -> Observation:
+    def consider(self, text: str, name: str) -> tuple[Observation, int]:
+        """The same look, but nothing is learned. The group is the nearest one; -1 where there is none."""
+        step, nearest = self._look(text)
+        return self._observe(step, nearest, name), nearest.number if nearest else -1
+
+    def _look(self, text: str) -> tuple[Step, Nearest | None]:
+        vector = self.encoder.encode(text)
+        return Step(vector, claims.hear(text, self.encoder.row)), self.clusters.nearest(vector)
+
+    def _observe(self, step: Step, nearest: Nearest | None, name: str) -> Observation:
+        session = self.sessions.get(name)
         turns = list(session.turns) if session else []
-        before = turns[-1].cluster if turns else None
+        likeness = [similarity(step.vector, turn.vector) for turn in turns]
+        odds = claims.conflict(
+            step.heard,
+            [(turn.heard, alike) for turn, alike in zip(turns, likeness, strict=True)],
+            self.encoder.sort,
+        )
         joins = nearest is not None and nearest.similarity >= self.limits.join
+        steps = [*turns, step]
+        part = self.encoder.meaning
+        meant = [(turn, similarity(step.vector[part], turn.vector[part])) for turn in turns[-RELATED:]]
         return Observation(
             similarity=nearest.similarity if nearest else 0.0,
             members=nearest.members if nearest else 0,
             joins=joins,
-            expected=self.clusters.expected(nearest.number, before) if nearest and joins else 0.0,
-            continuity=similarity(turn.vector, session.place, weights) if session else None,
-            echo=max((similarity(turn.vector, other.vector, weights) for other in turns), default=0.0),
-            swinging=swinging([*(other.vector for other in turns), turn.vector], weights),
-            contradiction=max(
-                (
-                    similarity(turn.statement, other.statement, weights)
-                    for other in turns
-                    if other.denies != turn.denies
-                ),
-                default=0.0,
+            expected=self.clusters.expected(nearest.number, turns[-1].cluster if turns else None)
+            if nearest and joins
+            else 0.0,
+            continuity=similarity(step.vector, session.place) if session else None,
+            echo=max(likeness, default=0.0),
+            swinging=course.swinging(steps, self.encoder.sort),
+            contradiction=odds.strength,
+            against=odds.why,
+            last=likeness[-1] if likeness else None,
+            repeats=course.repeats(steps),
+            run=course.run(steps, self.encoder.sort),
+            parallel=max(
+                (claims.parallel(step.heard, turn.heard, self.encoder.sort) for turn in turns[-2:]), default=0.0
             ),
+            meant=max((one for turn, one in meant[-2:] if turn.heard.tells == step.heard.tells), default=0.0),
+            about=max((one for _, one in meant), default=0.0),
+            agrees=any(claims.agrees(step.heard, turn.heard, self.encoder.sort) for turn in turns),
+            kinship=claims.kinship(
+                step.heard, [turn.heard for turn in turns[-RELATED:]], self.encoder.sort, self.encoder.weight
+            ),
+            kept=claims.kept(step.heard, [turn.heard for turn in turns]),
+            drift=course.drift(steps),
         )
 
-    def _learn(self, turn: Turn, nearest: Nearest | None, name: str) -> int:
-        self.rarity.observe(turn.vector)
-        cluster = self.clusters.absorb(turn.vector, nearest)
+    def _learn(self, step: Step, nearest: Nearest | None, name: str) -> int:
+        cluster = self.clusters.absorb(step.vector, nearest)
         session = self.sessions.pop(name, None)
         if session is None:
-            session = Session(turn.vector, deque(maxlen=RECENT))
+            session = Session(step.vector, deque(maxlen=RECENT))
             while len(self.sessions) >= self.limits.sessions:
                 self.sessions.popitem(last=False)
         else:
             self.clusters.follow(session.turns[-1].cluster, cluster)
-            session.place = session.place + PULL * (turn.vector - session.place)
-        session.turns.append(Turn(cluster, turn.vector, turn.statement, turn.denies))
+            session.place = session.place + PULL * (step.vector - session.place)
+        session.turns.append(Turn(step.vector, step.heard, cluster))
         self.sessions[name] = session
         return cluster
-
-
-def swinging(vectors: list[Vector], weights: Vector) -> float:
-    """How much the newest inputs go to and fro, 0..1.
-
-    Counts, from the newest backwards, the unbroken run of inputs that return to the last but one over something unlike
-    it: A B A is one return. One return alone may be chance, so r returns give r / (r + 1), and none below two count.
-    """
-    returns = 0
-    for newest in range(len(vectors) - 1, 1, -1):
-        one, between, other = vectors[newest], vectors[newest - 1], vectors[newest - 2]
-        went_back = similarity(one, other, weights) > 1 - UNLIKE / 2
-        if not went_back or similarity(one, between, weights) > UNLIKE:
-            break
-        returns += 1
-    return returns / (returns + 1) if returns >= 2 else 0.0

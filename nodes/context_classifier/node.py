@@ -14,9 +14,11 @@ from protocol.errors import BadRequest, SealError
 from protocol.messages.context import (
     Classified,
     Classify,
+    ContextExplained,
     ContextForgotten,
     ConversationScored,
     ExchangeScored,
+    ExplainContext,
     ForgetContext,
     Reward,
     ScoreConversation,
@@ -66,6 +68,11 @@ class ContextClassifier(Node):
         classified = self._known().classify(request)
         self.publish(classified, trace=call.trace)
         return classified
+
+    @serve(ExplainContext)
+    async def explain(self, request: ExplainContext, _call: Call) -> ContextExplained:
+        """What kind of moment an input would make. Nothing is learned from asking."""
+        return self._known().explain(request)
 
     @serve(ScoreExchange, queue=256)
     async def score(self, request: ScoreExchange, call: Call) -> ExchangeScored:

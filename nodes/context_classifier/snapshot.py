@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from nodes.context_classifier.claims import Heard
 from nodes.context_classifier.clusters import Record
+from nodes.context_classifier.encoder import Encoder
 from nodes.context_classifier.memory import RECENT, Limits, Memory, Session, Turn
 from nodes.context_classifier.scorer import Saved
-from nodes.context_classifier.vectors import DIMENSIONS
 from protocol.errors import SageError
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ class SnapshotUnreadable(SageError):
 class SavedTurn(msgspec.Struct):
     cluster: int
     vector: bytes
-    statement: bytes
-    denies: bool
+    heard: Heard
 
 
 class SavedSession(msgspec.Struct):
@@ -37,12 +37,11 @@ class SavedSession(msgspec.Struct):
 
 
 class Snapshot(msgspec.Struct, kw_only=True):
-    """Vectors are half precision, DIMENSIONS each, one after the other."""
+    """Vectors are half precision, as many numbers each as the encoder gives, one after the other."""
 
     format: int
-    dimensions: int
-    documents: int
-    frequencies: bytes
+    encoder: str
+    """Fingerprint of the encoder that they come from."""
     records: list[Record]
     centres: bytes
     inputs: int
@@ -57,9 +56,7 @@ def save(memory: Memory, salience: Saved) -> bytes:
     return msgspec.msgpack.encode(
         Snapshot(
             format=FORMAT,
-            dimensions=DIMENSIONS,
-            documents=memory.rarity.documents,
-            frequencies=memory.rarity.frequencies.tobytes(),
+            encoder=memory.encoder.fingerprint,
             records=clusters.records,
             centres=_pack(clusters.centres[: len(clusters.records)]),
             inputs=clusters.inputs,
@@ -70,31 +67,27 @@ def save(memory: Memory, salience: Saved) -> bytes:
     )
 
 
-def restore(data: bytes, limits: Limits) -> tuple[Memory, Saved]:
+def restore(data: bytes, limits: Limits, encoder: Encoder) -> tuple[Memory, Saved]:
     """The memory and what is known of salience, out of `data`. Raises `SnapshotUnreadable` for what `save` never wrote.
 
     Where `limits` are narrower than what was saved, the groups met most and the conversations heard last stay.
     """
     try:
         saved = msgspec.msgpack.decode(data, type=Snapshot)
-        memory = _restore(saved, limits)
+        memory = _restore(saved, limits, encoder)
     except (msgspec.MsgspecError, ValueError) as error:
         raise SnapshotUnreadable(
-            f"no memory of format {FORMAT} with {DIMENSIONS} dimensions: {error}",
+            f"no memory of format {FORMAT} by the encoder {encoder.fingerprint}: {error}",
             remedy="remove the file; the classifier then starts with nothing known",
         ) from error
     return memory, saved.salience
 
 
-def _restore(saved: Snapshot, limits: Limits) -> Memory:
-    import numpy as np
-
-    if (saved.format, saved.dimensions) != (FORMAT, DIMENSIONS):
-        raise ValueError(f"is of format {saved.format} with {saved.dimensions} dimensions")
-    memory = Memory(limits)
-    memory.rarity.documents = saved.documents
-    memory.rarity.frequencies = np.frombuffer(saved.frequencies, dtype=np.float32).copy().reshape(DIMENSIONS)
-    centres = _unpack(saved.centres).reshape(len(saved.records), DIMENSIONS)
+def _restore(saved: Snapshot, limits: Limits, encoder: Encoder) -> Memory:
+    if (saved.format, saved.encoder) != (FORMAT, encoder.fingerprint):
+        raise ValueError(f"is of format {saved.format} by the encoder {saved.encoder}")
+    memory = Memory(limits, encoder)
+    centres = _unpack(saved.centres).reshape(len(saved.records), encoder.dimensions)
     by_use = sorted(range(len(saved.records)), key=lambda row: saved.records[row].members, reverse=True)
     rows = by_use[: limits.clusters]
     clusters = memory.clusters
@@ -102,15 +95,13 @@ def _restore(saved: Snapshot, limits: Limits) -> Memory:
     clusters.centres[: len(rows)] = centres[rows]
     clusters.inputs, clusters.highest = saved.inputs, saved.highest
     for session in saved.sessions[-limits.sessions :]:
-        turns = [
-            Turn(turn.cluster, _unpack(turn.vector), _unpack(turn.statement), turn.denies) for turn in session.turns
-        ]
+        turns = [Turn(_unpack(turn.vector), turn.heard, turn.cluster) for turn in session.turns]
         memory.sessions[session.name] = Session(_unpack(session.place), deque(turns, maxlen=RECENT))
     return memory
 
 
 def _save_session(name: str, session: Session) -> SavedSession:
-    turns = [SavedTurn(turn.cluster, _pack(turn.vector), _pack(turn.statement), turn.denies) for turn in session.turns]
+    turns = [SavedTurn(turn.cluster, _pack(turn.vector), turn.heard) for turn in session.turns]
     return SavedSession(name, _pack(session.place), turns)
 
 

@@ -1,18 +1,19 @@
-"""Text as a vector, without a model: hashed words, word pairs and character trigrams, weighted by what is rare.
+"""Text as a vector without a model: hashed words, word pairs and character trigrams.
 
 Feature hashing with signs (Weinberger et al. 2009): bucket and sign come from one hash, so that collisions cancel on
-average. The weights are smoothed inverse document frequencies, learned as texts go by; they are kept apart from the
-vectors, because yesterday's centroids must be comparable with today's input under today's weights.
+average. Words of closed classes count less, for they carry no subject.
 """
 
 from __future__ import annotations
 
 import math
-import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from nodes.context_classifier.small_words import SMALL, is_number, words_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,94 +21,71 @@ if TYPE_CHECKING:
 
     Vector = NDArray[np.float32]
 
-DIMENSIONS = 2048
+DIMENSIONS = 1024
 WORD, PAIR, TRIGRAMS = 1.0, 0.6, 0.5
 """Norm that a word, a pair of words, and the trigrams of one word together bring in."""
-
-_TOKEN = re.compile(r"\w+(?:'\w+)?")
-_NUMBER = re.compile(
-    r"\d+|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
-    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|thousand"
-)
-"""Recognisers of speech write numbers out."""
-_GOLDEN = 0x9E3779B97F4A7C15
-_MASK = (1 << 64) - 1
-_NEGATION = re.compile(r"(?:not|no|never|none|nothing|nobody|nor|neither|cannot|without|wrong|\w+n't)")
+LESS = 0.5
+"""What a word of a closed class or a number counts, where another counts 1."""
+NUMBER, START = "#", "^"
 
 
-def encode(text: str) -> Vector:
-    """`text` as a unit vector [DIMENSIONS]; all zeros where there is no word in it. Numbers count by their presence."""
+def hashed(words: list[str]) -> Vector:
+    """Words as a unit vector [DIMENSIONS]; all zeros where there is none."""
     import numpy as np
 
     vector = np.zeros(DIMENSIONS, dtype=np.float32)
-    counts = Counter[str]()
-    strengths: dict[str, float] = {}
-    for name, strength in _features(tokens(text)):
-        counts[name] += 1
-        strengths[name] = strength
-    for name, count in counts.items():
-        bucket, sign = _bucket(name)
-        vector[bucket] += sign * strengths[name] * (1 + math.log(count))
+    for (places, signed), count in Counter(_features(words)).items():
+        for place, value in zip(places, signed, strict=True):
+            vector[place] += value * (1 + math.log(count))
     norm = float(np.linalg.norm(vector))
     return vector / np.float32(norm) if norm else vector
 
 
 def tokens(text: str) -> list[str]:
     """Lower-case words; every number is `#`, for what a question asks does not hang on its numbers."""
-    words = _TOKEN.findall(text.lower().replace("’", "'"))
-    return ["#" if _NUMBER.fullmatch(word) else word for word in words]
+    return [NUMBER if is_number(word) else word for word in words_of(text)]
 
 
-def denies(text: str) -> bool:
-    """Whether the text says no to something: an odd number of negating words."""
-    return sum(bool(_NEGATION.fullmatch(word)) for word in tokens(text)) % 2 == 1
+def similarity(one: Vector, other: Vector) -> float:
+    """Cosine, 0..1; opposite signs are hash noise and count as 0."""
+    squares = float(one @ one) * float(other @ other)
+    return min(1.0, max(0.0, float(one @ other) / math.sqrt(squares))) if squares else 0.0
 
 
-def affirmed(text: str) -> str:
-    """The text without its negating words: what it says yes or no to."""
-    return " ".join(word for word in tokens(text) if not _NEGATION.fullmatch(word))
+def _features(words: list[str]) -> Iterator[tuple[tuple[int, ...], tuple[float, ...]]]:
+    """Places and signed strengths of every feature."""
+    for before, word in zip([START, *words], words, strict=False):
+        yield _word(word)
+        yield _pair(before, word)
 
 
-def similarity(one: Vector, other: Vector, weights: Vector) -> float:
-    """Cosine of the weighted vectors, 0..1; opposite signs are hash noise and count as 0."""
-    import numpy as np
-
-    first, second = one * weights, other * weights
-    norms = float(np.linalg.norm(first) * np.linalg.norm(second))
-    return min(1.0, max(0.0, float(first @ second) / norms)) if norms else 0.0
-
-
-class Rarity:
-    """Online inverse document frequency per bucket: log((1 + N) / (1 + df)) + 1."""
-
-    def __init__(self, frequencies: Vector | None = None, documents: int = 0) -> None:
-        import numpy as np
-
-        self.frequencies: Vector = np.zeros(DIMENSIONS, dtype=np.float32) if frequencies is None else frequencies
-        self.documents = documents
-
-    def observe(self, vector: Vector) -> None:
-        self.frequencies += vector != 0
-        self.documents += 1
-
-    def weights(self) -> Vector:
-        """[DIMENSIONS], from 1 for what is in every text."""
-        import numpy as np
-
-        return (np.log((1 + self.documents) / (1 + self.frequencies)) + 1).astype(np.float32)
+@lru_cache(maxsize=4096)
+def _word(word: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """A word and its trigrams."""
+    weight = 1.0 if _tells(word) else LESS
+    framed = f" {word} "
+    grams = [framed[at : at + 3] for at in range(len(framed) - 2)]
+    found = [_bucket(f"w:{word}", WORD * weight)]
+    found += [_bucket(f"t:{gram}", TRIGRAMS * weight / math.sqrt(len(grams))) for gram in grams]
+    return tuple(place for place, _ in found), tuple(value for _, value in found)
 
 
-def _features(words: list[str]) -> Iterator[tuple[str, float]]:
-    for before, word in zip(["^", *words], words, strict=False):
-        yield f"w:{word}", WORD
-        yield f"p:{before} {word}", PAIR
-        framed = f" {word} "
-        grams = [framed[at : at + 3] for at in range(len(framed) - 2)]
-        for gram in grams:
-            yield f"t:{gram}", TRIGRAMS / math.sqrt(len(grams))
+@lru_cache(maxsize=8192)
+def _pair(before: str, word: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    weight = 1.0 if _tells(before) or _tells(word) else LESS
+    place, value = _bucket(f"p:{before} {word}", PAIR * weight)
+    return (place,), (value,)
 
 
-def _bucket(name: str) -> tuple[int, float]:
-    """Place and sign of a feature; the multiplication spreads the checksum's linear bits."""
+def _tells(word: str) -> bool:
+    return word not in SMALL and word not in {NUMBER, START}
+
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_MASK = (1 << 64) - 1
+
+
+def _bucket(name: str, strength: float) -> tuple[int, float]:
+    """Place and signed strength of a feature; the multiplication spreads the checksum's linear bits."""
     spread = (zlib.crc32(name.encode()) * _GOLDEN) & _MASK
-    return (spread >> 33) % DIMENSIONS, 1.0 if spread >> 63 else -1.0
+    return (spread >> 33) % DIMENSIONS, strength if spread >> 63 else -strength

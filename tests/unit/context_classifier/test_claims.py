@@ -122,8 +122,31 @@ def test_what_is_built_alike_is_parallel() -> None:
 
 def test_kinship_is_the_share_of_subjects_that_came_up() -> None:
     earlier = [hear("the cup is in the hall")]
-    assert claims.kinship(hear("where is the book"), earlier, sort) == 1
-    assert claims.kinship(hear("who is tom"), earlier, sort) == 0
+    assert claims.kinship(hear("where is the book"), earlier, sort, lambda _: 1.0) == 1
+    assert claims.kinship(hear("who is tom"), earlier, sort, lambda _: 1.0) == 0
+
+
+def test_a_frequent_word_counts_less_for_kinship_than_a_rare_one() -> None:
+    earlier = [hear("the cup is in the hall")]
+    new = hear("does tom know the cup")
+    heavy, light = (
+        claims.kinship(new, earlier, sort, lambda row, tom=weight: tom if row == ROWS["tom"] else 0.5)
+        for weight in (0.9, 0.1)
+    )
+    assert light > heavy
+
+
+def test_what_a_run_has_in_common_is_kept_or_not() -> None:
+    run = [hear("what is 3 plus 4"), hear("what is 8 plus 1")]
+    assert claims.kept(hear("what is 2 plus 2"), run) == 1
+    assert claims.kept(hear("how much is 9 minus 5"), run) == 0
+    assert claims.kept(hear("where is the cup"), run[:1]) == 1
+
+
+def test_what_is_said_of_something_else_does_not_agree() -> None:
+    told = hear("emma will visit us on sunday")
+    assert claims.agrees(hear("emma will visit us on sunday"), told, sort)
+    assert not claims.agrees(hear("paul will visit us on sunday"), told, sort)
 
 
 def test_only_checksums_are_kept() -> None:
