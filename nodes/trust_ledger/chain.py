@@ -146,7 +146,7 @@ def not_held(noted: Head, link_of: Callable[[int], bytes | None], end: int) -> F
 
 def _fault(entry: Entry, found: bytes | None, signer: str, check: Check) -> Finding | None:
     """What is wrong with an entry by itself."""
-    if digest(entry) != entry.digest or found is None or (entry.content is not None and found != entry.content):
+    if digest(entry) != entry.digest:
         return Finding(number=entry.number, kind="edited", message=f"entry {entry.number} ({entry.key}) was edited")
     if entry.signer != signer:
         message = f"entry {entry.number} ({entry.key}) names {entry.signer} as its signer, which is not this host"
@@ -156,6 +156,9 @@ def _fault(entry: Entry, found: bytes | None, signer: str, check: Check) -> Find
     except SealError:
         message = f"entry {entry.number} ({entry.key}) is not signed by this host"
         return Finding(number=entry.number, kind="forged", message=message)
+    if found is None or (entry.content is not None and found != entry.content):
+        message = f"entry {entry.number} ({entry.key}) was edited: its body is not what was sealed under this host.key"
+        return Finding(number=entry.number, kind="edited", message=message)
     return None
 
 

@@ -43,6 +43,8 @@ from runtime.identity import HostIdentity
 from runtime.node import Call, Node, on, run, serve
 from runtime.sealing import Sealer
 
+PROBLEMS = 1000
+"""That are told of a ledger in one answer."""
 PUBLISH_S = 0.2
 """The table is said at most so often."""
 REFRESH_S = 3600.0
@@ -152,7 +154,7 @@ class TrustLedger(Node):
         return Verified(
             ok=not problems,
             entries=self._entries,
-            problems=problems,
+            problems=_shown(problems),
             head=noted.shown(examined.head.number, examined.head.link),
             rebuilt=rebuilt,
         )
@@ -271,6 +273,12 @@ def _refuse_senseless_judgement(judge: Judge) -> None:
     for field in ("exchange", "source"):
         if not getattr(judge, field):
             raise BadRequest(f"{field} is empty", place=f"trust/judge: {field}")
+
+
+def _shown(problems: list[str]) -> list[str]:
+    """As many as fit into an answer."""
+    left = len(problems) - PROBLEMS
+    return [*problems[:PROBLEMS], f"and {left} more"] if left > 0 else problems
 
 
 def _written(receipt: Receipt) -> Written:

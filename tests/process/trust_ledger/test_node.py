@@ -23,6 +23,7 @@ from tests.unit.trust_ledger.told import GROUND
 
 NAME = "trust_ledger"
 MODULE = "nodes.trust_ledger.node"
+EDITED = "entry 5 (x1/sensory) was edited: its body is not what was sealed under this host.key"
 
 
 @pytest.fixture
@@ -103,9 +104,9 @@ async def test_a_ledger_that_was_tampered_with_says_so_and_goes_on(system):
         base.execute("UPDATE entries SET body = zeroblob(90) WHERE number = 5")
     record = await system.node(MODULE, NAME)
     assert record.state is NodeState.DEGRADED
-    assert "entry 5 (x1/sensory) was edited" in record.reason
+    assert EDITED in record.reason
     verified = await ask(system, VerifyRequest())
-    assert (verified.ok, verified.entries, verified.problems) == (False, 6, ["entry 5 (x1/sensory) was edited"])
+    assert (verified.ok, verified.entries, verified.problems) == (False, 6, [EDITED])
     assert (await ask(system, outcome(9))).entry == 7
 
 

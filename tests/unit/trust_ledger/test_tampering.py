@@ -194,3 +194,13 @@ def test_a_row_that_does_not_open_takes_nothing_away(ledger: Ledger):
         assert again.standings() == before
         tell(again, 4)
         assert "derived" in {kind for _, kind in found(again)}
+
+
+def test_under_another_key_every_entry_is_foreign(ledger: Ledger, tmp_path: Path):
+    tell(ledger, 1)
+    ledger.close()
+    (tmp_path / "host.key").unlink()
+    with closing(open_ledger(tmp_path)) as strange:
+        findings = strange.verify()
+    assert {finding.kind for finding in findings} == {"forged"}
+    assert "is not this host" in findings[0].message
