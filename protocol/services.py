@@ -95,6 +95,7 @@ for _service in (
     Service("dialogue/trace", dialogue.TraceRequest, dialogue.TraceReply),
     Service("dialogue/forget", dialogue.ForgetSession, dialogue.Forgotten),
     Service("dialogue/feedback", dialogue.Feedback, dialogue.FeedbackTaken),
+    Service("dialogue/replay", trust.Replay, trust.Replayed, trust.Replayed),
     Service("reality/list", reality.ListAssumptions, reality.Assumptions),
     Service("reality/explain", reality.ExplainAssumption, reality.AssumptionExplained),
     Service("reality/forget", reality.ForgetAssumptions, reality.AssumptionsForgotten),

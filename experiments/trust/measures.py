@@ -4,7 +4,8 @@ saved    share of the ATP of always-largest that was not spent on answers
 loss     share of right answers lost against always-largest, question by question; below 0 where there are more
 bound    one-sided 95% upper bound of the loss (Tango 1998)
 regret   utility of the best single level for the question, as it turned out, less the utility of what was done;
-         utility: right - price × ATP / mean ATP of the largest, at the price then in force; of those who know none, at the shipped one
+         utility: right - price × ATP / mean ATP of the largest, at the price then in force; who knows none is taken by
+         the shipped one
 strict   share of questions that exactly the cheapest level that is right answered, alone (or, where none is right,
          the cheapest)
 """

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from operator import mul
 
 import msgspec
 
@@ -165,18 +166,22 @@ def _steps(predicted: Sequence[float], scores: Sequence[float]) -> tuple[list[fl
 
     A block also holds one imagined answer that is as right as all of them together, so that none says 0 or 1.
     """
-    order = sorted(range(len(predicted)), key=lambda at: predicted[at])
     usual = sum(scores) / len(scores)
-    smooth = isotonic([scores[at] for at in order], [1.0] * len(order))
+    alike: dict[float, list[float]] = {}
+    for score, came in zip(predicted, scores, strict=True):
+        alike.setdefault(score, []).append(came)
+    rising = sorted(alike)
+    counts = [len(alike[score]) for score in rising]
+    smooth = isotonic([sum(alike[score]) / len(alike[score]) for score in rising], counts)
     edges: list[float] = []
     levels: list[float] = []
     start = 0
-    for end in range(1, len(order) + 1):
-        if end < len(order) and smooth[end] == smooth[start]:
+    for end in range(1, len(rising) + 1):
+        if end < len(rising) and smooth[end] == smooth[start]:
             continue
-        block = [predicted[at] for at in order[start:end]]
-        edges.append(sum(block) / len(block))
-        levels.append((smooth[start] * len(block) + usual) / (len(block) + 1))
+        many = sum(counts[start:end])
+        edges.append(sum(map(mul, rising[start:end], counts[start:end])) / many)
+        levels.append((smooth[start] * many + usual) / (many + 1))
         start = end
     return edges, isotonic(levels, [1.0] * len(levels))
 

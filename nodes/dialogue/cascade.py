@@ -74,7 +74,7 @@ def tried(attempt: Attempt, decision: Decision) -> LevelTried:
         level=attempt.level.name,
         model=generated.model,
         version=generated.version,
-        confidence=generated.confidence,
+        confidence=attempt.confidence,
         tokens_reused=generated.tokens_reused,
         tokens_computed=generated.tokens_computed,
         tokens_generated=generated.tokens_generated,

@@ -25,9 +25,18 @@ DIALOGUE, EARS, VOICE = "dialogue", "audio_sensor", "speaker"
 @click.option("--session", default="default", show_default=True, help="Conversation it belongs to.")
 @click.option("--speak", is_flag=True, help="Have the answer spoken too.")
 @click.option("--max-new-tokens", type=click.IntRange(min=0), default=0, help="Longest answer. [as the level has it]")
+@click.option("--critical", is_flag=True, help="A wrong answer would do harm: the most capable level answers.")
 @console.common(timeout=120)
 def ask(
-    *, text: str, level: str, session: str, speak: bool, max_new_tokens: int, as_json: bool, timeout: float
+    *,
+    text: str,
+    level: str,
+    session: str,
+    speak: bool,
+    max_new_tokens: int,
+    critical: bool,
+    as_json: bool,
+    timeout: float,
 ) -> None:
     """Ask TEXT and read the answer while it comes; then who answered, in which context, and why.
 
@@ -37,7 +46,9 @@ def ask(
     """
     from protocol.messages.dialogue import Ask
 
-    request = Ask(text=text, session=session, level=level, speak=speak, max_new_tokens=max_new_tokens)
+    request = Ask(
+        text=text, session=session, level=level, speak=speak, max_new_tokens=max_new_tokens, critical=critical
+    )
     console.run(_ask(request, as_json, timeout), timeout + 1)
 
 
@@ -242,3 +253,12 @@ def bench_rouse(session: Session, launch: str, settings: tuple[str, ...], text: 
     from nodes.dialogue.rouse_bench import measure
 
     return measure(session, launch, settings, text)
+
+
+@click.command("choice")
+@measured("choice")
+def bench_choice(session: Session) -> Outcome:
+    """How long the choice of a level takes, with the reading of the trust table."""
+    from nodes.dialogue.choice_bench import measure
+
+    return measure(session)

@@ -50,6 +50,17 @@ class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     traces: Count = 2000
 
 
+class ReplayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    questions: Count = 1000
+    """Of the day, kept to be replayed."""
+    samples: Count = 2000
+    """Replayed ones, kept to be learned from."""
+    each: Annotated[int, msgspec.Meta(ge=0)] = 100
+    """That are replayed after a dream; 0: only on demand."""
+    answer: Duration = 60.0
+    """Longest time for one level's answer."""
+
+
 class Phrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     not_understood: str = "I heard you, but I did not understand."
     failed: str = "I cannot answer now."
@@ -69,6 +80,7 @@ class DialogueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     phrases: Phrases = Phrases()
     times: Times = Times()
     kept: Kept = Kept()
+    replay: ReplayConfig = ReplayConfig()
 
     def __post_init__(self) -> None:
         names = [level.name for level in self.levels]

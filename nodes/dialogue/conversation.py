@@ -28,6 +28,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """The level that answered last."""
     exchange: str = ""
     """The exchange that answered last, where a model answered it."""
+    found_wrong: str = ""
+    """The verifier that found its answer wrong; empty: none did."""
 
 
 def asking(conversation: Conversation, question: str, system: str = "") -> list[ChatMessage]:

@@ -28,6 +28,14 @@ def of_turn(before: Conversation, classified: Classified | None) -> Reward | Non
     return Reward(exchange=before.exchange, value=0.0, source=CORRECTION)
 
 
+def found_wrong(before: Conversation, classified: Classified | None) -> str:
+    """Who found the conversation's last answer wrong: a verifier then, or its asker now; empty: nobody."""
+    reward = of_turn(before, classified)
+    if reward is not None and reward.source == CORRECTION:
+        return "its asker"
+    return before.found_wrong
+
+
 def of_feedback(feedback: Feedback, found: TraceReply | None, levels: list[str], now_ns: int) -> list[Delivery]:
     """What has to be told to whom: nobody of an answer that was only given again, for what it rests on is here.
 

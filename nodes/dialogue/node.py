@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from nodes.dialogue import config, hindsight, voice
+from nodes.dialogue import config, hindsight, readiness, replays, voice
 from nodes.dialogue.choice import NO_TABLE
 from nodes.dialogue.deliveries import CONTEXT, DESTINATIONS
 from nodes.dialogue.exchange import Exchange
@@ -16,13 +16,16 @@ from nodes.dialogue.patterns import Patterns, learner
 from nodes.dialogue.patterns.learner import Learner
 from nodes.dialogue.ports import Outlook
 from nodes.dialogue.reach import Reach
+from nodes.dialogue.readiness import Loaded
 from nodes.dialogue.reality import opening
 from nodes.dialogue.reality import settings as reality_settings
 from nodes.dialogue.reality.cache import Reality
-from nodes.dialogue.respond import Responder
+from nodes.dialogue.replayer import Replayer
+from nodes.dialogue.replays import Replays
+from nodes.dialogue.respond import NOBODY, Responder
 from nodes.dialogue.store import Store, StoreUnreadable
 from nodes.dialogue.traces import spoken
-from protocol.errors import ConfigError, SageError
+from protocol.errors import ConfigError, SageError, SealError
 from protocol.messages.audio import Utterance
 from protocol.messages.dialogue import (
     Answer,
@@ -35,10 +38,10 @@ from protocol.messages.dialogue import (
     TraceReply,
     TraceRequest,
 )
-from protocol.messages.dream import AdapterCurrent
+from protocol.messages.dream import AdapterCurrent, DreamCompleted
 from protocol.messages.hub import Registry
 from protocol.messages.metabolism import Energy
-from protocol.messages.node import NodeState
+from protocol.messages.node import Health, NodeState
 from protocol.messages.patterns import (
     DecidePattern,
     ListPatterns,
@@ -60,7 +63,7 @@ from protocol.messages.reality import (
     ObserveAssumption,
 )
 from protocol.messages.speech import Spoken
-from protocol.messages.trust import TrustTable
+from protocol.messages.trust import Replay, Replayed, TrustTable
 from runtime.node import Call, Event, Node, on, run, serve
 from runtime.sealing import Sealer
 from runtime.verifiers import Verifier, load_verifiers
@@ -95,8 +98,14 @@ class Dialogue(Node):
         self._epochs: dict[str, int] = {}
         """Worker, or sense of context → the life of it that was last heard of."""
         self._learner = self._open_patterns()
-        self._reach = reach = Reach(self, self._config, self._store, self._outlook, self._reality, self._learner)
-        self._responder = Responder(self._config, self._learner.force.patterns, trust, self._verifiers(), reach)
+        self._replays = self._open_replays()
+        self._loaded: dict[str, Loaded] = {}
+        self._reach = reach = Reach(
+            self, self._config, self._store, self._outlook, self._reality, self._learner, self._replays
+        )
+        verifiers = self._verifiers()
+        self._responder = Responder(self._config, self._learner.force.patterns, trust, verifiers, reach)
+        self._replayer = Replayer(self._config, trust, verifiers, self._replays, reach)
         await reach.assumed.begin()
         for name, record in (
             ("responder", self._responder.stats),
@@ -106,6 +115,7 @@ class Dialogue(Node):
             ("reality", reach.assumed.stats),
             ("patterns", self._learner.force.stats),
             ("patterns_learned", self._learner.stats),
+            ("replay", self._replayer.stats),
         ):
             self.stats_record(name, record)
         rounds = [*reach.courier.rounds(DESTINATIONS), reach.assumed.dropper.run(), *self._learner.rounds()]
@@ -121,6 +131,7 @@ class Dialogue(Node):
         self._store.close()
         self._reality.close()
         self._learner.close()
+        self._replays.close()
 
     # What is asked
 
@@ -149,11 +160,19 @@ class Dialogue(Node):
         await self._kept.assumed.judged(found.exchange, request.value, request.source)
         return FeedbackTaken(exchange=found.exchange, question=found.question)
 
+    @serve(Replay, concurrency=1)
+    async def replay(self, request: Replay, call: Call) -> Replayed:
+        """Put questions of the day through all levels, and tune the price of energy by what comes of it."""
+        if request.take_back:
+            return await self._replayer.take_back()
+        return await self._replayer.replay(request.count, self._atp_per_cpu_s(), call.part)
+
     @serve(ForgetSession)
     async def forget(self, request: ForgetSession, _call: Call) -> Forgotten:
         """Remove what was said in a conversation, here and from what others keep of it."""
         messages = await asyncio.to_thread(self._kept.conversations.forget, request.session)
         await self._kept.assumed.forget_session(request.session)
+        await asyncio.to_thread(self._replays.forget, request.session)
         await self._learner.forget_session(request.session)
         return Forgotten(messages=messages)
 
@@ -208,6 +227,22 @@ class Dialogue(Node):
     async def energy_said(self, event: Event[Energy]) -> None:
         self._energy = event.body
 
+    @on(Health)
+    async def health_said(self, event: Event[Health]) -> None:
+        """Which workers have their model in memory."""
+        model = event.body.stats.get("model")
+        if model is not None and "loaded" in model:
+            source = event.header.source
+            self._loaded[source] = readiness.heard(self._loaded.get(source), model, self.clock.mono_ns())
+
+    @on(DreamCompleted)
+    async def dreamt(self, event: Event[DreamCompleted]) -> None:
+        """Night is for replay: what was learned is weighed anew, on the weights that answer from now on."""
+        if self._config.replay.each and not event.body.interrupted:
+            ended = [task for task in self._rounds if task.done()]
+            self._rounds = [task for task in self._rounds if task not in ended]
+            self._rounds.append(self.spawn(self._replay_by_night()))
+
     @on(TrustTable)
     async def trust_said(self, event: Event[TrustTable]) -> None:
         self._table = event.body
@@ -259,10 +294,40 @@ class Dialogue(Node):
         )
         return await self._responder.respond(exchange)
 
+    async def _replay_by_night(self) -> None:
+        """Until somebody stirs: what was replayed by then is kept, and goes into the next tuning."""
+        found = await self._replayer.replay(self._config.replay.each, self._atp_per_cpu_s(), go_on=self._asleep)
+        self.log.info("replay.done", done=found.done, failed=found.failed, price=found.price, why=found.why)
+
+    def _asleep(self) -> bool:
+        return self.metabolic is not None and self.metabolic.policy.answer == NOBODY
+
+    def _atp_per_cpu_s(self) -> float:
+        return self._energy.atp_per_cpu_s if self._energy else 0.0
+
     def _outlook(self) -> Outlook:
         workers = {level.worker for level in self._config.levels}
         gone = workers - self._present if self._present is not None else frozenset[str]()
-        return Outlook(metabolic=self.metabolic, energy=self._energy, table=self._table, gone=frozenset(gone))
+        return Outlook(
+            metabolic=self.metabolic,
+            energy=self._energy,
+            table=self._table,
+            gone=frozenset(gone),
+            ready=readiness.ready(self._loaded, self.clock.mono_ns()),
+            lesson=self._replays.lesson,
+        )
+
+    def _open_replays(self) -> Replays:
+        """As they were left. What cannot be read is moved aside, and that is said: it can be replayed again."""
+        kept, path = self._config.replay, self.state_dir / replays.FILE
+        sealer = Sealer.load(self.state_dir, "dialogue")
+        try:
+            return Replays(Store.open(path, sealer, replays.TABLES), questions=kept.questions, samples=kept.samples)
+        except (StoreUnreadable, SealError) as error:
+            aside = path.rename(path.with_suffix(f".{self.clock.wall_ns()}.unreadable"))
+            self.log.exception("replay.unreadable", moved_to=str(aside))
+            self._ail("replay", f"nothing is known of replays: {error}; the file is now {aside.name}")
+            return Replays(Store.open(path, sealer, replays.TABLES), questions=kept.questions, samples=kept.samples)
 
     def _open_reality(self) -> Reality:
         """As it was left. What cannot be read is moved aside, and that is said: all of it can be found out again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -13,6 +13,8 @@ from nodes.dialogue.deliveries import Finished
 from nodes.dialogue.grounds import Question, Recalled
 from nodes.dialogue.outbox import Delivery
 from nodes.dialogue.patterns import LiveValues
+from nodes.dialogue.readiness import Readiness
+from nodes.dialogue.replaying import NOTHING_LEARNED, Lesson
 from protocol.messages.context import Classified, Classify
 from protocol.messages.dialogue import TraceReply
 from protocol.messages.metabolism import Energy, MetabolicState, Reserve, Reserved, Rouse
@@ -30,6 +32,10 @@ class Outlook:
     table: TrustTable = NO_TABLE
     gone: frozenset[str] = field(default_factory=frozenset)
     """Nodes known not to be there."""
+    ready: Mapping[str, Readiness] = field(default_factory=dict)
+    """Worker → whether it has its model in memory, where it says so."""
+    lesson: Lesson = NOTHING_LEARNED
+    """What replayed questions taught."""
 
 
 class Generation(Protocol):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from nodes.dialogue import asked
 from nodes.dialogue.config import DialogueConfig
 from nodes.dialogue.conversation import Conversation
 from nodes.dialogue.conversations import Conversations
@@ -20,12 +21,13 @@ from nodes.dialogue.patterns.learner import Learner
 from nodes.dialogue.ports import Generation, Outlook
 from nodes.dialogue.reality.cache import Reality
 from nodes.dialogue.reality.keeper import Keeper
+from nodes.dialogue.replays import Replays
 from nodes.dialogue.store import Store
 from nodes.dialogue.traces import Traces
 from protocol.messages.context import Classified, Classify
 from protocol.messages.dialogue import TraceReply
 from protocol.messages.metabolism import MetabolicState, Reserve, Reserved, Rouse
-from protocol.messages.model import Generate
+from protocol.messages.model import Generate, Generated
 from runtime.node import Node
 from runtime.power.costs import FILE as COSTS_FILE
 from runtime.power.costs import CostsFile, LevelCosts
@@ -42,6 +44,7 @@ class Reach:
         outlook: Callable[[], Outlook],
         reality: Reality,
         learner: Learner,
+        replays: Replays,
     ) -> None:
         self.outbox = Outbox(store)
         self.conversations = Conversations(store, config.kept.conversations)
@@ -60,11 +63,16 @@ class Reach:
         self._store = store
         self._outlook = outlook
         self._learner = learner
+        self._replays = replays
+        self._replay_s = config.replay.answer
         self._costs = CostsFile(node.state_dir / COSTS_FILE)
         self._random = random.Random()
 
     def mono_ns(self) -> int:
         return self._node.clock.mono_ns()
+
+    def wall_ns(self) -> int:
+        return self._node.clock.wall_ns()
 
     def draw(self) -> float:
         return self._random.random()
@@ -124,6 +132,14 @@ class Reach:
         await asyncio.shield(asyncio.to_thread(self._write_down, finished, conversation, trace))
         self.courier.poke()
 
+    async def generate_whole(self, worker: str, request: Generate) -> Generated:
+        """An answer outside any conversation."""
+        async with self._node.stream(worker, request, deadline=self._replay_s) as generation:
+            async for _ in generation:
+                pass
+            whole: Generated = generation.reply
+            return whole
+
     async def deliver(self, owed: Sequence[Delivery]) -> None:
         """Write down what others are to be told, and have it brought to them."""
         await asyncio.shield(asyncio.to_thread(self.outbox.put, owed))
@@ -136,6 +152,8 @@ class Reach:
             self.traces.put(trace, session, wall_ns)
             if conversation is not None:
                 self.conversations.put(session, conversation, wall_ns)
+        if (again := asked.again(finished)) is not None:
+            self._replays.keep(again)
 
     async def _ask_of(self, node: str, request: Any) -> Any:
         return await self._node.call(node, request, deadline=self._times.delivery)

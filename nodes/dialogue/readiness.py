@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -29,6 +29,31 @@ class Readiness:
     """What loading took when it was last done; 0 where that is not known."""
     since_s: float | None = None
     """How long it has been loaded; None where that is not known."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a worker's heartbeat said of its model."""
+
+    loaded: bool
+    load_s: float
+    since_ns: int | None
+    """Monotonic time of the heartbeat that first said so; None where it was the first of all."""
+
+
+def heard(before: Loaded | None, model: Mapping[str, float], now_ns: int) -> Loaded:
+    """`model`: the worker's stats of that name."""
+    is_loaded = bool(model["loaded"])
+    since_ns = None if before is None or not is_loaded else before.since_ns if before.loaded else now_ns
+    return Loaded(is_loaded, model.get("load_s", 0.0), since_ns)
+
+
+def ready(known: Mapping[str, Loaded], now_ns: int) -> dict[str, Readiness]:
+    """Worker → how its model stands now."""
+    return {
+        worker: Readiness(one.loaded, one.load_s, None if one.since_ns is None else (now_ns - one.since_ns) / 1e9)
+        for worker, one in known.items()
+    }
 
 
 READY = Readiness()

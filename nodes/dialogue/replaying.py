@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from nodes.dialogue import calibration
-from nodes.dialogue.calibration import Calibration, Judged, Signs
+from nodes.dialogue.calibration import Calibration, Judged, Signs, signs_of
 from nodes.dialogue.choice import ChoiceSettings
 from nodes.dialogue.patterns import normalised
 from nodes.dialogue.tuning import Replayed, Tuning, tune
 from nodes.trust_ledger.config import TrustConfig
 from nodes.trust_ledger.features import Query
 from nodes.trust_ledger.table import Arm, Arms, expected, fold, published
+from protocol.messages.model import Generated
 from protocol.messages.trust import Outcome, TrustTable
 
 FOLDS = 5
@@ -55,9 +56,18 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 class Lesson(msgspec.Struct, frozen=True, kw_only=True):
     """What the replayed questions came to."""
 
-    tuning: Tuning
-    calibrations: dict[str, Calibration]
+    tuning: Tuning | None = None
+    """None: nothing has been replayed yet."""
+    calibrations: dict[str, Calibration] = {}
     """Version of a level → what its confidence is worth."""
+
+    def calibrated(self, generated: Generated) -> float | None:
+        """Chance that an answer is right; None where its version's confidence is not calibrated."""
+        calibration, signs = self.calibrations.get(generated.version), signs_of(generated)
+        return calibration.confidence(signs) if calibration is not None and signs is not None else None
+
+
+NOTHING_LEARNED = Lesson()
 
 
 def agreement(texts: Sequence[str], confidences: Sequence[float]) -> list[float]:
@@ -105,10 +115,10 @@ def learn(samples: Sequence[Sample], trust: TrustConfig, settings: ChoiceSetting
 
 
 def _crossfitted(samples: Sequence[Sample], trust: TrustConfig) -> Iterator[Replayed]:
-    for number in range(FOLDS):
+    for number in range(min(FOLDS, len(samples))):
         rest = [sample for at, sample in enumerate(samples) if at % FOLDS != number]
         known = _believed(rest, trust)
-        fits = [calibration.fitted(_judged(rest, place)) for place in range(len(samples[-1].tried))] if rest else []
+        fits = [calibration.fitted(_judged(rest, place)) for place in range(len(samples[-1].tried))]
         for sample in samples[number::FOLDS]:
             yield Replayed(
                 chances=tuple(_chance(known, tried, sample.query, trust) for tried in sample.tried),

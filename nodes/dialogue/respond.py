@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from nodes.dialogue import cascade, conversation, hindsight, spending
+from nodes.dialogue import asked, cascade, conversation, hindsight, overrides, spending
 from nodes.dialogue.cascade import Attempt
 from nodes.dialogue.choice import Candidate, Choice, Situation, choose
 from nodes.dialogue.config import DialogueConfig
@@ -28,6 +28,7 @@ from nodes.dialogue.grounds import Question, Recalled
 from nodes.dialogue.patterns import Match, Patterns
 from nodes.dialogue.ports import Outlook, Ports
 from nodes.dialogue.purse import Purse
+from nodes.dialogue.readiness import READY
 from nodes.dialogue.reserving import Means
 from nodes.dialogue.spending import Rates
 from nodes.dialogue.turn import Turn
@@ -39,6 +40,8 @@ from protocol.messages.metabolism import Rouse
 from runtime.verifiers import Verifier
 
 PATTERN = "pattern"
+WRONG = 0.5
+"""Verdict below which an answer counts as wrong."""
 NOBODY = "nobody"
 """Policy of the states in which nobody answers until roused."""
 
@@ -121,7 +124,7 @@ class Responder:
                 self._note(exchange, "rouse", f"answered without being roused: {error}")
                 return outlook
             stage.detail = f"{outlook.metabolic.state} → {state.state}"
-        return Outlook(state, outlook.energy, outlook.table, outlook.gone)
+        return replace(outlook, metabolic=state)
 
     def _match(self, exchange: Exchange) -> Match | None:
         with exchange.stage(PATTERN) as stage:
@@ -176,6 +179,7 @@ class Responder:
             self.config.conversation,
             exchange.ident,
         )
+        after = msgspec.structs.replace(after, found_wrong=_found_wrong(chosen))
         finished = Finished(
             answer,
             turn.messages,
@@ -255,8 +259,15 @@ class Responder:
 
     def _choose(self, exchange: Exchange, outlook: Outlook, before: Conversation) -> Choice:
         policy = outlook.metabolic.policy.answer if outlook.metabolic else "cheapest"
+        tuning = outlook.lesson.tuning
         levels = [
-            Candidate(level.name, level.cost, level.accept_at, level.worker not in outlook.gone)
+            Candidate(
+                level.name,
+                level.cost,
+                level.accept_at,
+                level.worker not in outlook.gone,
+                outlook.ready.get(level.worker, READY),
+            )
             for level in self.config.levels
         ]
         with exchange.stage("choose") as stage:
@@ -270,6 +281,12 @@ class Responder:
                 asked_for=exchange.ask.level,
                 session_level=before.level,
                 draw=self.ports.draw(),
+                query=asked.query(exchange.ask, exchange.classified, before),
+                tuned=tuning.price if tuning else None,
+                proved=tuning is None or tuning.price is not None,
+                critical=overrides.of_words(exchange.ask.text, exchange.ask.critical, self.config.choice.overrides),
+                found_wrong=hindsight.found_wrong(before, exchange.classified),
+                remaining_s=exchange.remaining_s,
             )
             chosen = choose(levels, situation, self.config.choice)
             stage.detail = f"{chosen.level}: {chosen.why}"
@@ -376,6 +393,11 @@ class Responder:
         )
 
 
+def _found_wrong(chosen: Attempt) -> str:
+    """The verifier that found the answer wrong, if one did."""
+    return chosen.verifier if chosen.verdict is not None and chosen.verdict.score < WRONG else ""
+
+
 def _model_answer(turn: Turn, chosen: Attempt, outlook: Outlook, rates: Rates) -> Answer:
     cut = cascade.cut(chosen)
     answer = _answer(
@@ -384,7 +406,7 @@ def _model_answer(turn: Turn, chosen: Attempt, outlook: Outlook, rates: Rates) -
         turn.exchange.said.strip(),
         answered_by=chosen.level.name,
         why=_why(turn, cut),
-        confidence=chosen.generated.confidence,
+        confidence=chosen.confidence,
     )
     return msgspec.structs.replace(
         answer,

@@ -70,6 +70,7 @@ class Turn:
             _candidate(following) if following else None,
             asked_for=bool(self.exchange.ask.level),
             time_left=self.exchange.remaining_s > self.config.times.spare,
+            stands_at=self.choice.stands_at.get(level.name),
         )
         self.attempts.append((attempt, decision))
         if decision.accept:
@@ -117,7 +118,8 @@ class Turn:
             stage.detail = f"{generated.tokens_reused} reused, {generated.tokens_computed} computed; {spent}"
         seconds = (self.ports.mono_ns() - began_ns) / 1e9
         verifier, verdict = self._verify(messages, generated.text)
-        return Attempt(_candidate(level), generated, seconds, verifier, verdict)
+        calibrated = self.ports.outlook().lesson.calibrated(generated)
+        return Attempt(_candidate(level), generated, seconds, verifier, verdict, calibrated)
 
     def _verify(self, messages: Sequence[ChatMessage], text: str) -> tuple[str, Verdict | None]:
         if not self.config.verify or not self.verifiers:

@@ -8,6 +8,7 @@ import click
 
 from nodes.trust_ledger.asking import ask
 from nodes.trust_ledger.identity_commands import identities, revoke, user, witness
+from nodes.trust_ledger.replay_commands import replay
 from nodes.trust_ledger.showing_commands import explain, show
 from nodes.trust_ledger.transfer_commands import export, import_
 from runtime import console
@@ -38,7 +39,7 @@ def table(as_json: bool, timeout: float) -> None:
     click.echo(f"\nrests on {known.entries} entries")
 
 
-for _verb in (show, explain, identities, user, witness, revoke, export, import_):
+for _verb in (show, explain, identities, user, witness, revoke, export, import_, replay):
     trust.add_command(_verb)
 
 

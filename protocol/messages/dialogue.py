@@ -21,6 +21,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """A level that must answer; empty leaves the choice to trust."""
     max_new_tokens: int = 0
     """0: as the level's configuration says."""
+    critical: bool = False
+    """A wrong answer would do harm: the most capable level answers."""
     utterance_end_ns: int = 0
     """Monotonic time at which the speaker fell silent; 0 where nobody spoke."""
     stages: list[Stage] = []

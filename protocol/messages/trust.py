@@ -222,3 +222,32 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 
     entry: int
     repeated: bool = False
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """Have questions of the day go through all levels, and the price of energy tuned by what comes of it."""
+
+    count: int = 200
+    """At most so many questions."""
+    take_back: bool = False
+    """Replay nothing; put what was found before the last time in force again."""
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a replay is, and in the end what it found."""
+
+    done: int
+    total: int
+    failed: int = 0
+    """Questions that a level gave no answer to."""
+    price: float | None = None
+    """What an answer of the dearest level is worth, in probability of a right one; None: the largest answers all."""
+    questions: int = 0
+    """Replayed ones it rests on, earlier replays counted in."""
+    saving: float = 0.0
+    """Share of the ATP of always-largest."""
+    bound: float = 0.0
+    """One-sided upper bound of the share of right answers lost against it."""
+    why: str = ""
+    calibration_error: dict[str, float] = {}
+    """Version of a level → expected calibration error on answers that were not fitted on."""

@@ -17,6 +17,7 @@ from protocol.messages.context import Context
 from protocol.messages.dialogue import Ask, ForgetSession, TraceRequest
 from protocol.messages.node import NodeState
 from protocol.messages.speech import Spoken
+from runtime import paths
 from tests.fabric import PATIENCE_S, Fabric, fabric
 
 STAND_INS = "tests.process.dialogue.stand_ins"
@@ -34,8 +35,16 @@ async def stand_in(system: Fabric, kind: str, name: str, **params: object) -> No
     await system.wait_for(name, NodeState.READY)
 
 
-async def dialogue(system: Fabric) -> None:
-    await system.node("nodes.dialogue.node", "dialogue")
+async def dialogue(system: Fabric, **params: object) -> None:
+    await system.node("nodes.dialogue.node", "dialogue", params=params)
+
+
+def daring(system: Fabric) -> str:
+    """A configuration by which small levels may answer what is novel before they have shown anything there."""
+    shipped = paths.shipped("configs/dialogue.yaml").read_text()
+    path = system.state_dir / "daring.yaml"
+    path.write_text(shipped.replace("novel_outcomes: 8", "novel_outcomes: 0"))
+    return str(path)
 
 
 async def ask(system: Fabric, text: str, **changes: object):
@@ -59,7 +68,7 @@ async def test_a_question_goes_all_the_way_and_leaves_its_trace(system: Fabric) 
     await stand_in(system, "worker", "model_worker/sensory", text="nonsense", confidence=0.1)
     await stand_in(system, "worker", "model_worker/tactical")
     await system.node("nodes.context_classifier.node", "context_classifier")
-    await dialogue(system)
+    await dialogue(system, config=daring(system))
     request = Ask(text="what is two plus two")
     async with (
         system.client.events("exchange/completed") as completed,
