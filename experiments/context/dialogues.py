@@ -15,6 +15,8 @@ from experiments.context.split import Side
 from experiments.reference.spelling import spell
 from protocol.messages.context import Context
 
+SEED, DIALOGUES = 2, 480
+"""Of the held-out set that ships."""
 CONVERSATIONS, UTTERANCES = 8, 6
 """How many conversations a warm memory has behind it, and how long each was."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SEED, DIALOGUES = 1, 960
+TUNING_SEED, TUNING_DIALOGUES = 1, 960
 PENALTY = 1.0
 STEPS = 30
 
@@ -69,7 +69,7 @@ def main() -> None:
     chosen = encoder.chosen(settings.encoder)
     met = [
         (dialogue, seen(dialogue, chosen, settings.limits, warm=warm))
-        for dialogue in dialogues(Side.TUNING, SEED, DIALOGUES)
+        for dialogue in dialogues(Side.TUNING, TUNING_SEED, TUNING_DIALOGUES)
         for warm in (False, True)
     ]
     print(yaml.safe_dump({"questions": fitted(met)}, sort_keys=False))

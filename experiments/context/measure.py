@@ -11,7 +11,7 @@ from string import ascii_lowercase
 from typing import Any
 
 from experiments.context import paraphrases, release
-from experiments.context.dialogues import Dialogue, dialogues
+from experiments.context.dialogues import DIALOGUES, SEED, Dialogue, dialogues
 from experiments.context.forerunner import by_keywords
 from experiments.context.split import Side
 from experiments.context.trial import seen, traps
@@ -27,9 +27,7 @@ from protocol.messages.context import Classify
 from runtime.bench.record import Goal, at_least, at_most
 from runtime.bench.session import Outcome, Progress, Session
 
-SEED = 2
-"""Of the set that ships; `--seed` is added to it."""
-DIALOGUES, QUICK = 480, 120
+QUICK = 120
 UTTERANCES = 3000
 
 

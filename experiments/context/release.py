@@ -1,12 +1,16 @@
-"""Writes the word vectors that ship: `python -m experiments.context.release`.
+"""Writes the word vectors and the labelled set that ship: `python -m experiments.context.release`.
 
-From the token embeddings of the sensory model, and from the company words keep in questions of the taught side of the
-curriculum, in the facts told before them and in their right answers. No label of a context has any part in it.
+The vectors come from the token embeddings of the sensory model, and from the company that words keep in questions of
+the taught side of the curriculum, in the facts told before them and in their right answers. No label of a context has
+any part in it.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
+from experiments.context.dialogues import DIALOGUES, SEED, dialogues
 from experiments.context.split import Side, halves
 from experiments.reference.curriculum import USER, questions
 from experiments.reference.family import WEIGHTS
@@ -16,6 +20,7 @@ from nodes.context_classifier.export import Line, table
 from runtime.paths import write_atomically
 
 PATH = Path(__file__).with_name("words.safetensors")
+SET = Path(__file__).with_name("held_out.jsonl")
 QUESTIONS = 150
 """Of every skill at every difficulty."""
 
@@ -40,9 +45,15 @@ def _told(text: str) -> Line:
 
 
 def main() -> None:
-    data = table(WEIGHTS / "sensory", list(lines()))
-    write_atomically(PATH, data, mode=0o644)
-    print(f"{PATH}: {len(data):,} bytes")
+    for path, data in ((PATH, table(WEIGHTS / "sensory", list(lines()))), (SET, labelled())):
+        write_atomically(path, data, mode=0o644)
+        print(f"{path}: {len(data):,} bytes")
+
+
+def labelled() -> bytes:
+    """The held-out dialogues, one a line; what only makes the memory warm is left out."""
+    shipped = (msgspec.structs.replace(one, unrelated=()) for one in dialogues(Side.HELD_OUT, SEED, DIALOGUES))
+    return b"".join(msgspec.json.encode(one) + b"\n" for one in shipped)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+
 import pytest
 
-from protocol.messages.context import Classify, Context, ScoreExchange
+from protocol.messages.context import Classify, Context, ExplainContext, ScoreExchange
 from protocol.messages.node import NodeState
 from tests.fabric import PATIENCE_S, Fabric, fabric
 
 NAME = "context_classifier"
 MODULE = "nodes.context_classifier.node"
+SHOW = "from nodes.context_classifier.commands import explain; explain()"
 
 
 @pytest.fixture
@@ -38,6 +42,27 @@ async def test_what_was_learned_outlives_the_process(system: Fabric) -> None:
     second = await classify(system, "where is the cup")
     assert (second.context, second.cluster) == (Context.STABLE, first.cluster)
     assert await system.client.call(NAME, scoring, deadline=PATIENCE_S) == scored
+
+
+async def test_explaining_teaches_nothing(system: Fabric) -> None:
+    await system.node(MODULE, NAME)
+    asked = ExplainContext(text="where is the cup", session="s")
+    first = await system.client.call(NAME, asked, deadline=PATIENCE_S)
+    assert (first.context, first.nearest, first.turns) == (Context.NOVEL, -1, 0)
+    assert await system.client.call(NAME, asked, deadline=PATIENCE_S) == first
+    await classify(system, "where is the cup")
+    after = await system.client.call(NAME, asked, deadline=PATIENCE_S)
+    assert (after.context, after.repeats, after.turns) == (Context.STABLE, 1, 1)
+    assert abs(sum(after.probabilities.values()) - 1) < 1e-6
+    shown = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", SHOW, "where is the cup", "--session", "s"),
+        env=system.environment("sage context"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await shown.communicate()
+    assert shown.returncode == 0
+    assert b"stable" in out
+    assert b"nearest known" in out
 
 
 async def test_a_damaged_memory_is_moved_aside_and_said(system: Fabric) -> None:

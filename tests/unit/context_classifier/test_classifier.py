@@ -4,9 +4,10 @@ import pytest
 
 from nodes.context_classifier.classifier import Classifier
 from nodes.context_classifier.config import ContextConfig, load
+from nodes.context_classifier.encoder import Choice
 from nodes.context_classifier.memory import Limits
 from nodes.context_classifier.snapshot import SnapshotUnreadable
-from protocol.messages.context import Classified, Classify, Context, ScoreExchange
+from protocol.messages.context import Classified, Classify, Context, ExplainContext, ScoreExchange
 
 OTHERS = (
     "sort 4 9 2",
@@ -161,6 +162,29 @@ def test_narrower_limits_keep_what_was_used_most(classifier: Classifier) -> None
 def test_no_text_is_in_what_is_saved(classifier: Classifier) -> None:
     ask(classifier, "who does tom work for")
     assert b"tom" not in classifier.save()
+
+
+def test_explaining_changes_nothing(classifier: Classifier) -> None:
+    contexts(classifier, *OTHERS)
+    before = classifier.save()
+    found = classifier.explain(ExplainContext(text="where is the cup", session="one"))
+    assert found.repeats == 1
+    assert found.context is ask(Classifier.restored(load(), before), "where is the cup").context
+    assert not classifier.changed
+    assert classifier.save() == before
+
+
+def test_probabilities_come_with_the_context(classifier: Classifier) -> None:
+    classified = ask(classifier, "where is the cup")
+    assert classified.probabilities[classified.context] == classified.confidence
+    assert sum(classified.probabilities.values()) == pytest.approx(1)
+
+
+def test_the_memory_of_another_encoder_is_refused(classifier: Classifier) -> None:
+    ask(classifier, "where is the cup")
+    other = ContextConfig(encoder=Choice(name="hashed"))
+    with pytest.raises(SnapshotUnreadable, match="encoder"):
+        Classifier.restored(other, classifier.save())
 
 
 @pytest.mark.parametrize("data", [b"", b"nonsense", b"\x80", bytes(100)])
