@@ -30,6 +30,9 @@ TARGET, ITERATIONS = 0.1, 5
 RESTS, TELLS = 0.9, 0.8
 """Share that is to reach the target, and the area under the curve that is to be reached."""
 DEADLINE_S = 60.0
+REFINED, SECOND = "refined", "second_opinion"
+WAYS = {REFINED: 1, SECOND: 2}
+"""Way of refining → answers there have to be before it may rest. The goals are those of the first, the plugin's own."""
 
 
 def measure(session: Session, count: int, doubt: str) -> Outcome:
@@ -38,22 +41,21 @@ def measure(session: Session, count: int, doubt: str) -> Outcome:
     held = {question.content for question in measured}
     learned = [one for one in _drawn(session.seed + 1000, 150 if session.quick else 1500) if one.content not in held]
     engines = Engines({})
-    progress = session.progress(len(engines.levels) * (len(learned) + len(measured)) + len(measured))
+    progress = session.progress(len(engines.levels) * (len(learned) + len(measured)) + len(WAYS) * len(measured))
     try:
         for level in engines.levels:
             calibration = _calibrated(engines, level, learned, progress)
             if calibration is not None:
                 engines.calibrations[level] = calibration
         alone = {level: _alone(engines, level, measured, progress) for level in engines.levels}
-        found = [_refined(session, engines, question, doubt, progress) for question in measured]
-        asked, versions = dict(engines.asked), engines.versions
+        ways = {way: _way(session, engines, measured, way, doubt, progress) for way in WAYS}
+        versions = engines.versions
     finally:
         engines.close()
     figures = {
         "queries": len(measured),
         "calibrated_on": len(learned),
-        **_figures(found),
-        "asked": asked,
+        **ways,
         "alone": alone,
     }
     return Outcome(
@@ -120,12 +122,30 @@ class _Refined:
         self.recomputed = all(plugin.energy(one) == one.energy_val for one in history)
 
 
-def _refined(session: Session, engines: Engines, question: Question, doubt: str, progress: Progress) -> _Refined:
+def _way(
+    session: Session, engines: Engines, measured: Sequence[Question], way: str, doubt: str, progress: Progress
+) -> dict[str, Any]:
+    engines.asked.clear()
+    found = []
+    for question in measured:
+        found.append(_refined(session, engines, question, way, doubt))
+        progress.advance(1, way)
+    return {**_figures(found), "asked": dict(engines.asked)}
+
+
+def _refined(session: Session, engines: Engines, question: Question, way: str, doubt: str) -> _Refined:
     plugin = HierarchicalCognitiveIRP(engines)
-    context = {"target": TARGET, "most": ITERATIONS, "deadline_s": DEADLINE_S, "doubt": doubt}
+    context = {
+        "target": TARGET,
+        "least": WAYS[way],
+        "most": ITERATIONS,
+        "deadline_s": DEADLINE_S,
+        "doubt": doubt,
+    }
     state, history = plugin.refine(_messages(question), context)
     found = _Refined(question, state, history, plugin)
     session.raw(
+        way=way,
         skill=question.skill,
         difficulty=question.difficulty,
         replies=[(one.level, one.text, round(one.confidence, 4), one.retry) for one in history[-1].replies],
@@ -134,7 +154,6 @@ def _refined(session: Session, engines: Engines, question: Question, doubt: str,
         right=found.right,
         ended=found.ended,
     )
-    progress.advance(1, "refining")
     return found
 
 
@@ -196,35 +215,36 @@ def _goals(figures: dict[str, Any]) -> list[Goal]:
             "under_target",
             f"share of held-out questions whose energy is under {TARGET} within {ITERATIONS} iterations",
             target=RESTS,
-            measured=figures["under_target"],
+            measured=figures[REFINED]["under_target"],
         ),
         at_least(
             "auc",
             "chance that a right answer has less energy at the end than a wrong one",
             target=TELLS,
-            measured=figures["auc"],
+            measured=figures[REFINED]["auc"],
         ),
         at_most(
             "recomputed",
             "refinements of which an energy is another when it is computed anew from the answers",
             target=0,
-            measured=figures["not_recomputed"],
+            measured=sum(figures[way]["not_recomputed"] for way in WAYS),
         ),
     ]
 
 
 def _text(figures: dict[str, Any]) -> str:
-    alone = [
-        f"| {level} alone | {one['right']:.3f} | {one['auc']} | {one['calibration_error']:.3f} |"
-        for level, one in figures["alone"].items()
-    ]
     rows_ = [
-        "| | right | AUC | calibration error |",
-        "|---|---|---|---|",
-        f"| refined | {figures['right']:.3f} | {figures['auc']} | {figures['calibration_error']:.3f} |",
-        *alone,
+        "| | right | under the target | AUC | calibration error | asked |",
+        "|---|---|---|---|---|---|",
+        *(_row(way.replace("_", " "), figures[way]) for way in WAYS),
+        *(_row(f"{level} alone", one) for level, one in figures["alone"].items()),
     ]
-    asked = ", ".join(f"{level} {count}" for level, count in figures["asked"].items())
-    course = f"Energy rose in {figures['energy_rose']} iterations and fell in {figures['energy_fell']}."
-    few = f"{figures['wrong']} answers were wrong at the end: the area under the curve rests on these few."
-    return "\n".join([*rows_, "", f"Asked: {asked}. {course}", "", few])
+    few = ", ".join(f"{figures[way]['wrong']} ({way})" for way in WAYS)
+    return "\n".join([*rows_, "", f"Wrong at the end: {few}. An area under the curve is no surer than they are many."])
+
+
+def _row(name: str, one: dict[str, Any]) -> str:
+    auc = f"{one['auc']} ± {one['auc_error']}" if "auc_error" in one else one["auc"]
+    asked = ", ".join(f"{level} {count}" for level, count in one.get("asked", {}).items())
+    under = one.get("under_target", "")
+    return f"| {name} | {one['right']:.4f} | {under} | {auc} | {one['calibration_error']:.4f} | {asked} |"

@@ -51,14 +51,14 @@ def left_above(levels: Sequence[str], replies: Sequence[Reply], failed: Mapping[
 def standing(history: Sequence[IRPState]) -> str:
     """How a refinement stands; empty: it goes on.
 
-    `converged`: the energy reached its target. `stable`: the same answer came again, as sure as before, and no larger
-    level is left to ask. `oscillating`: two answers alternate, twice each.
+    `converged`: the energy reached its target, with as many answers as there have to be. `stable`: the same answer
+    came again, as sure as before, and no larger level is left to ask. `oscillating`: two answers alternate, twice each.
     """
     if not history:
         return ""
     last = history[-1]
     replies = last.replies
-    if replies and last.energy_val <= last.task.target:
+    if len(replies) >= last.task.least and last.energy_val <= last.task.target:
         return CONVERGED
     keys = [reply.key for reply in replies]
     if len(keys) >= 4 and keys[-1] == keys[-3] != keys[-2] == keys[-4]:

@@ -4,7 +4,8 @@
     belief  = (1 - doubt) * (1 - weight * q)      q: the surest that anybody was of another answer
     energy  = 1 - belief
 
-Each level counts once for an answer, as sure as it was last. Levels of one family err alike, so a further voice removes
+Each level counts once for an answer, as sure as it was when it was least so: asked again, it reads what it said, and is
+surer of that for no other reason. Levels of one family err alike, so a further voice removes
 only a `share` of the doubt that it would if their errors were independent. The task's own verifier, where it knows the
 answer, replaces most of it. `sage bench irp` shows how well this tells right from wrong.
 """
@@ -38,7 +39,7 @@ def energy(answer: str, replies: Sequence[Reply], weights: Weights = WEIGHTS) ->
     against, verified = 0.0, None
     for reply in replies:
         if reply.key == key:
-            voices[reply.level] = reply.confidence
+            voices[reply.level] = min(reply.confidence, voices.get(reply.level, 1.0))
             verified = reply.verified if reply.verified is not None else verified
         else:
             against = max(against, reply.confidence)

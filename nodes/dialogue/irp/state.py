@@ -44,6 +44,8 @@ class Task:
     """Seconds for the whole refinement."""
     target: float = 0.1
     """Energy at which it has come to rest."""
+    least: int = 1
+    """Answers there have to be before it may rest: with 2, a small level that is sure and wrong is found out."""
     most: int = 5
     """Iterations."""
     level: str = ""
@@ -105,6 +107,7 @@ def task_of(x0: Any, task_ctx: Mapping[str, Any] | None) -> Task:
     for name, fine in (
         ("deadline_s", task.deadline_s > 0),
         ("target", 0 <= task.target <= 1),
+        ("least", task.least >= 1),
         ("most", task.most >= 1),
         ("longest", task.longest >= 1),
     ):

@@ -31,6 +31,12 @@ def test_a_level_that_says_the_same_again_adds_nothing() -> None:
     assert energy("four", [*once, Reply("four", 0.75, "sensory", retry=True)]) == energy("four", once)
 
 
+def test_a_level_that_is_surer_of_what_it_reads_it_said_is_not_believed_more() -> None:
+    once = [Reply("four", 0.7, "specialized")]
+    assert energy("four", [*once, Reply("four", 0.95, "specialized", retry=True)]) == energy("four", once)
+    assert energy("four", [*once, Reply("four", 0.5, "specialized", retry=True)]) > energy("four", once)
+
+
 def test_a_sure_voice_for_another_answer_is_surprising() -> None:
     mine = Reply("four", 0.9, "tactical")
     assert energy("four", [Reply("five", 0.9, "sensory"), mine]) > energy("four", [Reply("five", 0.2, "sensory"), mine])

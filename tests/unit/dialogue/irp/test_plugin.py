@@ -40,6 +40,14 @@ def test_a_sure_answer_ends_it_at_once() -> None:
     assert made.asked[0][0] == ""
 
 
+def test_a_second_opinion_may_be_wanted_before_it_rests() -> None:
+    made = system(sensory=("five", 0.99), tactical=("four", 0.99), specialized=("four", 0.99))
+    state, history = plugin(made).refine(ASKED, {"least": 2, "target": 0.55})
+    assert (state.x, len(history)) == ("four", 3)
+    agreed = system(sensory=("four", 0.99), tactical=("four", 0.99))
+    assert len(plugin(agreed).refine(ASKED, {"least": 2})[1]) == 3
+
+
 def test_a_doubtful_answer_goes_up_level_by_level_each_in_a_conversation_of_its_own() -> None:
     made = system(sensory=("five", 0.3), tactical=("four", 0.6), specialized=("four", 0.95))
     state, history = plugin(made).refine(ASKED, {"target": 0.2})
@@ -70,11 +78,11 @@ def test_energy_is_a_function_of_the_answers_not_of_the_iteration() -> None:
 
 
 def test_the_largest_is_asked_again_in_its_own_conversation_with_the_doubt_pointed_out() -> None:
-    made = system(sensory=("five", 0.3), tactical=("five", 0.3), specialized=[("four", 0.5), ("four", 0.97)])
-    state, _ = plugin(made).refine(ASKED, {"target": 0.2})
+    made = system(sensory=("five", 0.3), tactical=("four", 0.8), specialized=[("six", 0.5), ("four", 0.97)])
+    state, _ = plugin(made).refine(ASKED, {"target": 0.3})
     (_, _, before), (level, text, name) = made.asked[-2:]
     assert (level, name) == ("specialized", before)
-    assert text == f"You said 'four', but 'five' was said too. {ASKED}"
+    assert text == f"You said 'six', but 'four' was said too. {ASKED}"
     assert (state.x, state.meta["ended"]) == ("four", "converged")
 
 
@@ -187,6 +195,7 @@ def test_confidence_is_calibrated_by_level() -> None:
         ([{"role": "assistant", "content": "hi"}], {}, "question by `user`"),
         (3, {}, "messages"),
         (ASKED, {"most": 0}, "most cannot be 0"),
+        (ASKED, {"least": 0}, "least cannot be 0"),
         (ASKED, {"deadline_s": 0}, "deadline_s"),
         (ASKED, {"mots": 3}, "'mots' means nothing"),
     ],
