@@ -197,14 +197,22 @@ class Responder:
         return completed
 
     def _question(self, exchange: Exchange, outlook: Outlook, before: Conversation) -> Question:
-        """What is asked on which grounds. Whoever names a level wants that level, and nothing remembered."""
-        ask = exchange.ask
-        largest = outlook.metabolic is not None and outlook.metabolic.policy.answer == "largest"
+        """What is asked on which grounds. Whoever names a level wants that level, and nothing remembered.
+
+        Where the most capable level has to answer, nothing but what it said before is good enough.
+        """
+        ask, tuning = exchange.ask, outlook.lesson.tuning
+        overruled = overrides.overruled(
+            outlook.metabolic.policy.answer if outlook.metabolic else "",
+            overrides.of_words(ask.text, ask.critical, self.config.choice.overrides),
+            hindsight.found_wrong(before, None),
+            tuning is None or tuning.price is not None,
+        )
         return Question(
             messages=tuple(conversation.asking(before, ask.text, self.config.system)),
             limit=ask.max_new_tokens,
             session=ask.session,
-            only=self.config.levels[-1].name if largest else "",
+            only=self.config.levels[-1].name if overruled else "",
             fresh=bool(ask.level),
         )
 

@@ -90,6 +90,12 @@ async def test_in_a_crisis_only_what_the_largest_level_said_is_good_enough(world
     assert world.asked[0].only == "specialized"
 
 
+async def test_so_it_is_where_the_asker_says_that_much_depends_on_it(world: World) -> None:
+    await ask(world, "what is 2 plus 2", critical=True)
+    await ask(world, "what is 2 plus 2", session="t")
+    assert [question.only for question in world.asked] == ["specialized", ""]
+
+
 async def test_what_a_model_answered_is_remembered_once_it_is_written_down(world: World) -> None:
     answer = await ask(world, "what is 2 plus 2")
     ((question, finished),) = world.remembered
