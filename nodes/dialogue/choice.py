@@ -25,7 +25,7 @@ from nodes.dialogue.tuning import TuningSettings
 from nodes.dialogue.utility import Handing
 from nodes.trust_ledger.config import TrustConfig
 from nodes.trust_ledger.features import Query
-from nodes.trust_ledger.table import Arm, Expected, expected
+from nodes.trust_ledger.table import Arm, Expected, answering, expected
 from protocol.messages.trust import TrustTable
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -175,6 +175,7 @@ def believe(level: str, situation: Situation) -> Expected:
     if version is None:
         rows = [row for row in situation.table.rows if (row.level, row.context) == (level, situation.context)]
         version = max(rows, key=lambda row: row.evidence).version if rows else ""
+    version = answering(situation.table, level, version)
     return expected(situation.table, Arm(level, version, situation.context), situation.query, situation.trust)
 
 

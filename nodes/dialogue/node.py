@@ -25,6 +25,7 @@ from nodes.dialogue.replays import Replays
 from nodes.dialogue.respond import NOBODY, Responder
 from nodes.dialogue.store import Store, StoreUnreadable
 from nodes.dialogue.traces import spoken
+from nodes.trust_ledger.table import seed
 from protocol.errors import ConfigError, SageError, SealError
 from protocol.messages.audio import Utterance
 from protocol.messages.dialogue import (
@@ -249,8 +250,11 @@ class Dialogue(Node):
 
     @on(AdapterCurrent)
     async def adapters_said(self, event: Event[AdapterCurrent]) -> None:
-        """Which version answers from now on is known once it has."""
+        """Which version answers from now on is known once it has; of learned weights it is told by their digest."""
         self._responder.versions.clear()
+        self._responder.versions.update(
+            {one.level: seed(one.level, one.digest).version for one in event.body.adapters if one.digest}
+        )
         await self._kept.assumed.adapters(event.body)
 
     @on(Registry)

@@ -17,10 +17,12 @@ from nodes.dream_consolidator.job import PURPOSE
 from nodes.dream_consolidator.journal import Journal
 from nodes.dream_consolidator.pace import CHARGE_S, TELL_S
 from nodes.dream_consolidator.promotion import Adapters
+from nodes.dream_consolidator.vouching import LEDGER, validation
 from nodes.model_worker import levels as model_levels
 from protocol import ids
 from protocol.errors import SageError
 from protocol.messages.dream import (
+    Adapter,
     AdapterCurrent,
     DreamBacklog,
     DreamCompleted,
@@ -190,7 +192,18 @@ class DreamConsolidator(Node):
         )
         if ended.promoted is not None:
             self.publish(AdapterCurrent(adapters=self._adapters.all()))
+            self.spawn(self._vouch(completed, ended.promoted))
         self.publish(completed)
+
+    async def _vouch(self, completed: DreamCompleted, promoted: Adapter) -> None:
+        """Tell the ledger what the new weights showed. Without it they are believed in as any that nobody knows."""
+        told = validation(completed, promoted)
+        if told is None:
+            return
+        try:
+            await self.call(LEDGER, told, deadline=_SETTLE_S, idempotency_key=told.exchange)
+        except SageError as error:
+            self.log.warning("dream.not_vouched_for", dream=completed.dream, level=completed.level, error=str(error))
 
     async def _accompany(self, dreaming: asyncio.Task[DreamCompleted]) -> None:
         """Have the energy charged while it is spent: what the account no longer bears is not dreamt on."""

@@ -260,6 +260,8 @@ def _refuse_senseless(outcome: Outcome) -> None:
         value = getattr(outcome, field)
         if not (math.isfinite(value) and value >= 0.0):
             raise BadRequest(f"{field} is a number from 0 on, not {value}", place=f"trust/record: {field}")
+    if outcome.count < 1:
+        raise BadRequest(f"an outcome is of one question or more, not {outcome.count}", place="trust/record: count")
     for field in ("exchange", "level", "context"):
         if not getattr(outcome, field):
             raise BadRequest(f"{field} is empty", place=f"trust/record: {field}")

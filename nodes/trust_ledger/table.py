@@ -24,8 +24,6 @@ from protocol.messages.trust import Outcome, TrustModel, TrustRow, TrustTable
 CONTEXTS = tuple(context.value for context in Context)
 FORGOTTEN = 0.01
 """Evidence of less than so many outcomes is dropped: versions come and go, the table stays small."""
-FADED = 1e-4
-"""Precision that a weight must have gained to be kept."""
 KINDS = 48
 """Kinds of question that are remembered of a context; the one met least makes room."""
 UNMET: Features = tuple("level" if name == "level" else f"{name}=new" for name in FAMILIES)
@@ -68,6 +66,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     weights: dict[str, Weight] = {}
     contexts: dict[str, Shown] = {}
     drift: Drift = Drift()
+    adapter: str = ""
+    """Digest of the learned weights; empty: the model's own."""
 
 
 Arms = dict[Version, Standing]
@@ -88,7 +88,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
 def fold(arms: Arms, outcome: Outcome, wall_s: float, config: TrustConfig) -> Arms:
     """`arms` with one more outcome, which happened at `wall_s`."""
     version = Version(outcome.level, outcome.version)
-    standing = arms.get(version, Standing())
+    standing = _standing(arms, outcome, wall_s, config)
     named = features(query_of(outcome))
     worth = config.weights.of(outcome.source, outcome.count)
     kept = logistic.fading(wall_s, config.half_life)
@@ -112,7 +112,20 @@ def fold(arms: Arms, outcome: Outcome, wall_s: float, config: TrustConfig) -> Ar
     weights, watched = _ruled(weights, watched, config)
     shown = _shown(standing.contexts.get(outcome.context, Shown()), outcome, named, worth, wall_s, config)
     contexts = {**standing.contexts, outcome.context: shown}
-    return {**arms, version: Standing(weights=weights, contexts=contexts, drift=watched)}
+    return {**arms, version: Standing(weights=weights, contexts=contexts, drift=watched, adapter=outcome.adapter)}
+
+
+def seed(level: str, adapter: str) -> Version:
+    """Where what learned weights showed in their validation is kept, until they have answered and so have a version."""
+    return Version(level, f"adapter {adapter}")
+
+
+def answering(known: TrustTable, level: str, version: str) -> str:
+    """`version`; where that is a `seed`, the version by which its weights have answered, once they have."""
+    for model in known.models:
+        if model.level == level and model.adapter and version == seed(level, model.adapter).version != model.version:
+            return model.version
+    return version
 
 
 def query_of(outcome: Outcome) -> Query:
@@ -142,18 +155,8 @@ def published(arms: Arms, wall_s: float, config: TrustConfig) -> list[TrustModel
 
 
 def prune(arms: Arms, wall_s: float, config: TrustConfig) -> Arms:
-    """`arms` without what has faded away."""
-    kept = logistic.fading(wall_s, config.half_life)
-    return {
-        version: msgspec.structs.replace(
-            standing,
-            weights={
-                name: weight for name, weight in standing.weights.items() if logistic.evidence(weight, kept) >= FADED
-            },
-        )
-        for version, standing in arms.items()
-        if _weighs(standing, wall_s, config)
-    }
+    """`arms` without versions whose evidence has faded away. It changes nothing that `fold` would make of them."""
+    return {version: standing for version, standing in arms.items() if _weighs(standing, wall_s, config)}
 
 
 def belief(known: TrustTable, arm: Arm, config: TrustConfig) -> TrustRow:
@@ -224,6 +227,14 @@ def _ruled(weights: dict[str, Weight], watched: Drift, config: TrustConfig) -> t
     if drift.recovered(watched, config.drift):
         return drift.faded(watched.before, config.drift.regained), Drift(alarms=watched.alarms)
     return weights, watched
+
+
+def _standing(arms: Arms, outcome: Outcome, wall_s: float, config: TrustConfig) -> Standing:
+    """What is known of the outcome's version; of learned weights that answer for the first time, their validation."""
+    known = arms.get(Version(outcome.level, outcome.version))
+    if known is None and outcome.adapter:
+        known = arms.get(seed(outcome.level, outcome.adapter))
+    return known if known is not None and _weighs(known, wall_s, config) else Standing()
 
 
 def _shown(known: Shown, outcome: Outcome, named: Features, worth: float, wall_s: float, config: TrustConfig) -> Shown:
@@ -313,9 +324,9 @@ def _model(version: Version, known: Standing, wall_s: float, config: TrustConfig
         weights={
             name: (weight.mean, 1 / logistic.precision(name, weight, config.prior.spreads, kept))
             for name, weight in known.weights.items()
-            if logistic.evidence(weight, kept) >= FADED
         },
         alarm=_told(known.drift),
+        adapter=known.adapter,
     )
 
 

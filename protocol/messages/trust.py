@@ -83,6 +83,8 @@ class TrustModel(msgspec.Struct, frozen=True, kw_only=True):
     weights: dict[str, tuple[float, float]]
     """Feature (`nodes.trust_ledger.features`) → mean and variance; one that is not named is as the prior has it."""
     alarm: str = ""
+    adapter: str = ""
+    """Digest of the learned weights that it is; empty: the model's own."""
 
 
 class TrustTable(msgspec.Struct, frozen=True, kw_only=True):

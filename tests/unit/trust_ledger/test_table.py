@@ -1,7 +1,8 @@
 import pytest
 
 from nodes.trust_ledger.config import TrustConfig
-from nodes.trust_ledger.table import Arm, Arms, belief, fold, prune, table
+from nodes.trust_ledger.features import Query
+from nodes.trust_ledger.table import Arm, Arms, answering, belief, expected, fold, prune, table
 from protocol.messages.trust import Outcome, TrustRow, TrustTable
 from runtime import config as files
 from runtime import paths
@@ -86,3 +87,36 @@ def test_a_new_version_starts_afresh():
 def test_cost_is_the_mean_of_what_was_measured():
     arms = told(outcome(1.0, atp=2.0), outcome(1.0, atp=4.0), outcome(1.0))
     assert row(table(arms, 3, 0.0, CONFIG)).atp == pytest.approx(3.0, rel=0.01)
+
+
+def test_learned_weights_begin_with_what_they_showed_in_validation_which_is_capped():
+    seed_version = "adapter abc"
+    told_of = {"version": seed_version, "adapter": "abc", "source": "validation", "context": "unknown"}
+    arms = told(outcome(0.95, count=500, **told_of))
+    known = table(arms, 1, 0.0, CONFIG)
+    assert belief(known, Arm("sensory", seed_version, "stable"), CONFIG).mean > 0.6
+    assert sum(row.evidence for row in known.rows) == CONFIG.weights.validation_at_most
+    first = fold(arms, outcome(1.0, version="v9", adapter="abc"), 0.0, CONFIG)
+    assert row(table(first, 2, 0.0, CONFIG)).mean == pytest.approx(0.4), "v1 knows nothing of it"
+    answered = table(first, 2, 0.0, CONFIG)
+    assert belief(answered, Arm("sensory", "v9", "moving"), CONFIG).mean > 0.6
+    assert answering(known, "sensory", seed_version) == seed_version
+    assert answering(answered, "sensory", seed_version) == "v9"
+
+
+def test_forgetting_what_has_faded_away_changes_nothing_of_what_comes_after():
+    arms = told(*[outcome(1.0)] * 20)
+    late = 400 * DAY
+    kept, pruned = (fold(known, outcome(0.0), late, CONFIG) for known in (arms, prune(arms, late, CONFIG)))
+    assert table(kept, 21, late, CONFIG) == table(pruned, 21, late, CONFIG)
+
+
+def test_a_question_is_expected_to_go_as_its_like_went_and_the_table_shows_their_mean():
+    arms = told(*[outcome(1.0, cluster=1)] * 30, *[outcome(0.0, cluster=2)] * 30)
+    known = table(arms, 60, 0.0, CONFIG)
+    arm = Arm("sensory", "v1", "stable")
+    good, bad = (expected(known, arm, Query(context="stable", cluster=at, session="s"), CONFIG) for at in (1, 2))
+    assert good.mean > 0.75
+    assert bad.mean < 0.25
+    assert row(known).mean == pytest.approx(0.5, abs=0.1)
+    assert row(known).high - row(known).low < good.high - bad.low
