@@ -24,6 +24,8 @@ KIN = 0.25
 """Two statements less alike as wholes than this speak of different matters."""
 ALIKE_BUILT = 0.6
 """Share of the words that a repeated utterance has in common with what it corrects, or puts for them."""
+COMPARED = 40
+"""Words at the beginning of an utterance that are compared with those of others; the cost grows with the square."""
 EXPLETIVE = ("it", "there")
 
 Sort = Callable[[int, int], float]
@@ -76,7 +78,8 @@ NONE = Conflict(0.0)
 
 def hear(text: str, row: Callable[[str], int]) -> Heard:
     reading = read(text)
-    parts = [reading.words] if reading.asks else clauses(reading.words)
+    words = reading.words[:COMPARED]
+    parts = [words] if reading.asks else clauses(words)
     return Heard(
         whole=_sum(" ".join(reading.words)),
         clauses=tuple(_clause(part, row, asks=reading.asks) for part in parts),

@@ -109,6 +109,7 @@ class Classifier:
             "clusters_evicted": clusters.evicted,
             "sessions": len(self.memory.sessions),
             "inputs": clusters.inputs,
+            "inputs_cut": self.memory.cut,
             **self.scorer.stats(),
         }
 

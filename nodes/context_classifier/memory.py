@@ -6,14 +6,15 @@ Bounded: so many groups, so many conversations (the one not heard for longest go
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from nodes.context_classifier import claims, course
+from nodes.context_classifier import claims
 from nodes.context_classifier.classify import Observation
 from nodes.context_classifier.clusters import Clusters, Nearest
+from nodes.context_classifier.conversation import seen_among
 from nodes.context_classifier.course import Step
 from nodes.context_classifier.encoder import Encoder, Hashed
 from nodes.context_classifier.vectors import similarity
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
 RECENT = 8
 """Inputs of a conversation that are remembered one by one."""
 
+LONGEST = 2048
+"""Characters of an input that are looked at: what is longer must not keep the next one waiting."""
+
 PULL = 0.5
 """How far one input moves the place where the conversation is."""
-
-
-RELATED = 3
-"""Inputs of a conversation that the next one may be related to by what it speaks of."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -59,6 +59,8 @@ class Memory:
         self.encoder: Encoder = encoder or Hashed()
         self.clusters = Clusters(limit=limits.clusters, join=limits.join, dimensions=self.encoder.dimensions)
         self.sessions: OrderedDict[str, Session] = OrderedDict()
+        self.cut = 0
+        """Inputs of which only the beginning was looked at."""
 
     def meet(self, text: str, name: str) -> tuple[Observation, int]:
         """Look at an input of conversation `name`, then learn from it. Returns what was seen, and its group."""
@@ -71,48 +73,23 @@ class Memory:
         return self._observe(step, nearest, name), nearest.number if nearest else -1
 
     def _look(self, text: str) -> tuple[Step, Nearest | None]:
+        self.cut += len(text) > LONGEST
+        text = text[:LONGEST]
         vector = self.encoder.encode(text)
         return Step(vector, claims.hear(text, self.encoder.row)), self.clusters.nearest(vector)
 
     def _observe(self, step: Step, nearest: Nearest | None, name: str) -> Observation:
         session = self.sessions.get(name)
         turns = list(session.turns) if session else []
-        likeness = [similarity(step.vector, turn.vector) for turn in turns]
-        odds = claims.conflict(
-            step.heard,
-            [(turn.heard, alike) for turn, alike in zip(turns, likeness, strict=True)],
-            self.encoder.sort,
-        )
         joins = nearest is not None and nearest.similarity >= self.limits.join
-        steps = [*turns, step]
-        part = self.encoder.meaning
-        meant = [(turn, similarity(step.vector[part], turn.vector[part])) for turn in turns[-RELATED:]]
+        before = turns[-1].cluster if turns else None
         return Observation(
             similarity=nearest.similarity if nearest else 0.0,
             members=nearest.members if nearest else 0,
             joins=joins,
-            expected=self.clusters.expected(nearest.number, turns[-1].cluster if turns else None)
-            if nearest and joins
-            else 0.0,
+            expected=self.clusters.expected(nearest.number, before) if nearest and joins else 0.0,
             continuity=similarity(step.vector, session.place) if session else None,
-            echo=max(likeness, default=0.0),
-            swinging=course.swinging(steps, self.encoder.sort),
-            contradiction=odds.strength,
-            against=odds.why,
-            last=likeness[-1] if likeness else None,
-            repeats=course.repeats(steps),
-            run=course.run(steps, self.encoder.sort),
-            parallel=max(
-                (claims.parallel(step.heard, turn.heard, self.encoder.sort) for turn in turns[-2:]), default=0.0
-            ),
-            meant=max((one for turn, one in meant[-2:] if turn.heard.tells == step.heard.tells), default=0.0),
-            about=max((one for _, one in meant), default=0.0),
-            agrees=any(claims.agrees(step.heard, turn.heard, self.encoder.sort) for turn in turns),
-            kinship=claims.kinship(
-                step.heard, [turn.heard for turn in turns[-RELATED:]], self.encoder.sort, self.encoder.weight
-            ),
-            kept=claims.kept(step.heard, [turn.heard for turn in turns]),
-            drift=course.drift(steps),
+            **asdict(seen_among(step, turns, self.encoder)),
         )
 
     def _learn(self, step: Step, nearest: Nearest | None, name: str) -> int:

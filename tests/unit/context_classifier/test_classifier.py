@@ -164,6 +164,13 @@ def test_no_text_is_in_what_is_saved(classifier: Classifier) -> None:
     assert b"tom" not in classifier.save()
 
 
+def test_of_a_very_long_input_only_the_beginning_is_looked_at_and_that_is_counted(classifier: Classifier) -> None:
+    text = "the cup is in the hall and " * 10_000
+    ask(classifier, text)
+    assert ask(classifier, text + "more").context is Context.STABLE
+    assert classifier.stats()["inputs_cut"] == 2
+
+
 def test_explaining_changes_nothing(classifier: Classifier) -> None:
     contexts(classifier, *OTHERS)
     before = classifier.save()
