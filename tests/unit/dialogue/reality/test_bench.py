@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from nodes.dialogue.reality import bench
 from nodes.dialogue.reality.bench import serve
 from nodes.dialogue.reality.cache import Reality
 from nodes.dialogue.reality.contenders import Assuming, Expiring, Invalidated, NoCache
 from nodes.dialogue.reality.drifting import HOUR, Day, World
+from nodes.dialogue.reality_commands import bench_reality
 from tests.unit.dialogue.reality.caches import open_cache
 
 SMALL = World(rooms=3, boxes=4, things=8, pairs=6, questions=600, seconds=6 * HOUR, thing_moves_s=(HOUR, 4 * HOUR))
@@ -86,3 +90,17 @@ def test_the_reality_cache_is_fresher_than_one_that_follows_no_edges(cache: Real
     assert served.stale_rate < loose.stale_rate / 5
     assert main.timings.rebuild
     assert cache.stats()["cascades"] > 0
+
+
+def test_the_benchmark_ends_in_a_record_with_every_goal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(bench, "World", lambda: SMALL)
+    monkeypatch.setattr(bench, "WIDE", 40)
+    monkeypatch.setattr(bench, "DEEP", 20)
+    done = CliRunner().invoke(bench_reality, ["--quick", "--json", "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    record = json.loads(done.stdout.splitlines()[-1])
+    assert [goal["id"] for goal in record["goals"]] == ["hits", "stale", "rebuild"]
+    assert record["figures"]["world"] == SMALL.digest()
+    first = json.loads((tmp_path / "raw.jsonl").read_text().splitlines()[0])
+    assert first["digest"] == SMALL.digest(), "written down before anything was measured"
+    assert (tmp_path / "reality.svg").exists()
