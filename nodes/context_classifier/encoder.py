@@ -1,29 +1,34 @@
 """What turns an utterance into a vector, and says which words are of one sort. `configs/context.yaml` names one.
 
-tokens   word vectors from a file (`embeddings.py`), beside the hashed features: knows that two wordings that share
-no word may be one question, as far as the file's words reach
-hashed   hashed features alone: needs no file, and knows only words that are alike in writing
+- *tokens*: word vectors from a file (`embeddings.py`), beside the hashed features. Knows that two wordings that share
+  no word may be one question, as far as the file's words reach.
+- *hashed*: hashed features alone. Needs no file, and knows only words that are alike in writing.
+
+Another package, such as one with a sentence encoder, registers its own under the entry points `sage.encoders`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from nodes.context_classifier import vectors
 from nodes.context_classifier.embeddings import WordTable
 from nodes.context_classifier.small_words import SMALL
-from runtime import paths
+from protocol.errors import ConfigError
+from runtime import paths, plugins
 
 if TYPE_CHECKING:
     from nodes.context_classifier.vectors import Vector
 
+GROUP = "sage.encoders"
+"""Entry points of functions from a `Choice` to an `Encoder`."""
 SHARES = {"written": 1.0, "model": 0.5, "company": 0.5, "answers": 1.0}
 """What the hashed features and each block of word vectors count in the likeness of utterances."""
 COMPARED = ("sorts", "model")
@@ -40,17 +45,31 @@ UNKNOWN = 0.3
 
 
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    name: Literal["tokens", "hashed"] = "tokens"
+    name: str = "tokens"
     words: str = "experiments/context/words.safetensors"
     """The word vectors of `tokens`; a relative path may lie below the install."""
 
 
 def chosen(choice: Choice) -> Encoder:
-    """Raises EmbeddingsUnreadable where the word vectors cannot be read."""
+    """Raises ConfigError where there is no such encoder, EmbeddingsUnreadable where its words cannot be read."""
     if choice.name == "hashed":
         return Hashed()
+    if choice.name != "tokens":
+        return _registered(choice)
     given = Path(choice.words).expanduser()
     return Tokens(given if given.exists() else paths.shipped(choice.words))
+
+
+def _registered(choice: Choice) -> Encoder:
+    if choice.name not in plugins.names(GROUP):
+        known = ", ".join(("tokens", "hashed", *plugins.names(GROUP)))
+        raise ConfigError(
+            f"no encoder is named {choice.name!r}; there are {known}",
+            place="encoder.name",
+            remedy=f"choose one of them, or install the package that registers {choice.name!r} under {GROUP}",
+        )
+    make: Callable[[Choice], Encoder] = plugins.load(GROUP, choice.name)
+    return make(choice)
 
 
 class Encoder(Protocol):

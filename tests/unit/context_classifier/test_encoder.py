@@ -13,7 +13,7 @@ from nodes.context_classifier.embeddings import EmbeddingsUnreadable, WordTable,
 from nodes.context_classifier.encoder import Choice, Hashed, Tokens
 from nodes.context_classifier.export import Line, table
 from nodes.context_classifier.vectors import similarity
-from protocol.errors import BadRequest
+from protocol.errors import BadRequest, ConfigError
 
 WORDS = ["zebra", "cup", "über", "#"]
 THINGS = ["cup", "book", "lamp", "door", "key", "pen"]
@@ -122,6 +122,17 @@ def test_the_encoder_is_chosen_by_name(path: Path) -> None:
     assert encoder.chosen(Choice(name="hashed")).name == "hashed"
     assert encoder.chosen(Choice(words=str(path))).name == "tokens"
     assert encoder.chosen(Choice()).fingerprint != Hashed.fingerprint
+
+
+def test_another_package_brings_an_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Letters(Hashed):
+        name = "letters"
+
+    monkeypatch.setattr(encoder.plugins, "names", lambda group: ["letters"])
+    monkeypatch.setattr(encoder.plugins, "load", lambda group, name: lambda choice: Letters())
+    assert encoder.chosen(Choice(name="letters")).name == "letters"
+    with pytest.raises(ConfigError, match="tokens, hashed, letters"):
+        encoder.chosen(Choice(name="sentence"))
 
 
 def test_the_export_command_makes_a_table(tmp_path: Path) -> None:
