@@ -130,7 +130,9 @@ class Trial:
         look: Callable[[int], dict[str, float]] | None = None,
     ) -> Life:
         life = live(self.world, met, rival, self.world.feedback[feedback], seed, device=device, look=look)
-        if not isinstance(rival, Ours | Threshold):
+        if isinstance(rival, Threshold):
+            life.replayed_atp = life.replayed_atp[:1]  # it learns from the first night only
+        elif not (isinstance(rival, Ours) and rival.replays):
             life.replayed_atp = []  # who learns nothing by night has nothing replayed
         found = measured(self.world, met, life, base or life, device)
         self.found.setdefault(name, []).append(found)

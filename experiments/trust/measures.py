@@ -116,22 +116,26 @@ def strictly_best(world: World, met: Met, device: str = "") -> tuple[int, ...]:
     return (next((level for level in order if met.asked.said[level].right), order[0]),)
 
 
+PRICES = tuple(2.0**step for step in range(-10, 6))
+"""Of the frontier: of an answer of the dearest level, in right answers."""
+
+
 def frontier(world: World, met: Sequence[Met], device: str = "") -> list[tuple[float, float]]:
-    """(saved, right) of an oracle that knows every outcome, price by price: no choice of single levels is beyond it."""
+    """(saved, right) of an oracle that knows every outcome, price by price: no choice of single levels is better."""
     asked = met[world.queries :]
     costs = [[cost(world, one.asked, level, device) for level in range(len(LEVELS))] for one in asked]
     largest = sum(each[-1] for each in costs)
-    found = set()
-    for step in range(-12, 13):
-        price = 2.0**step / (largest / len(asked))
+    found = []
+    for price in PRICES:
+        relative = price / (largest / len(asked))
         picks = [
-            max(range(len(LEVELS)), key=lambda level: one.asked.said[level].right - price * each[level])
+            max(range(len(LEVELS)), key=lambda level: one.asked.said[level].right - relative * each[level])
             for one, each in zip(asked, costs, strict=True)
         ]
         spent = sum(each[pick] for each, pick in zip(costs, picks, strict=True))
         right = sum(one.asked.said[pick].right for one, pick in zip(asked, picks, strict=True))
-        found.add((1 - spent / largest, right / len(asked)))
-    return sorted(found)
+        found.append((1 - spent / largest, right / len(asked)))
+    return found
 
 
 def breakage(world: World, life: Life, base: Life, breaks: Breaks) -> Breakage:
@@ -158,4 +162,5 @@ def _outcomes(world: World, life: Life, breaks: Breaks, noticed: int) -> int:
 
 
 def _part(life: Life, level: int, since: int, until: int) -> float:
-    return sum(level in one.path for one in life.answered[since:until]) / max(1, until - since)
+    asked = life.answered[max(0, since) : until]
+    return sum(level in one.path for one in asked) / max(1, len(asked))

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+import msgspec
+
 from experiments.trust.answers import Said
-from experiments.trust.rivals import LARGEST, LEVELS
+from experiments.trust.rivals import LEVELS
 from experiments.trust.world import Met, World, cost
 from nodes.dialogue import cascade
 from nodes.dialogue.calibration import Calibration
 from nodes.dialogue.cascade import Attempt
-from nodes.dialogue.choice import NO_TABLE, Candidate, Situation, choose, price
+from nodes.dialogue.choice import NO_TABLE, Candidate, Choice, Situation, choose, price
 from nodes.dialogue.config import DialogueConfig
 from nodes.dialogue.deliveries import judged
 from nodes.dialogue.replaying import Sample, learn, outcomes
@@ -70,12 +72,13 @@ class Ours:
         path = [LEVELS.index(chosen.level)]
         while True:
             attempt = self._attempt(met, path[-1])
-            following = self._levels()[path[-1] + 1] if self.hands_on and path[-1] < LARGEST else None
+            following = self._following(path[-1], chosen) if self.hands_on else None
             stands_at = chosen.stands_at.get(LEVELS[path[-1]])
             decision = cascade.judge(attempt, following, asked_for=False, time_left=True, stands_at=stands_at)
             if decision.accept:
                 return path
-            path.append(path[-1] + 1)
+            assert following is not None
+            path.append(LEVELS.index(following.name))
 
     def told(self, met: Met, path: Sequence[int], scored: Sequence[tuple[float, str] | None], number: int) -> None:
         """The ledger hears of every attempt; where nobody judged, what the system itself makes of it."""
@@ -92,13 +95,18 @@ class Ours:
     def night(self, samples: Sequence[Sample]) -> None:
         if not self.replays:
             return
-        self.samples = [*self.samples, *samples][-KEPT:]
+        alarmed = tuple(model.level for model in self.known.models if model.alarm)
+        told = [msgspec.structs.replace(sample, alarmed=alarmed) for sample in samples]
+        self.samples = [*self.samples, *told][-KEPT:]
         number = self._entries
         for sample in samples:
             for outcome in outcomes(sample):
                 self._learn(outcome, number)
         self._publish(number)
         lesson = learn(self.samples, self.trust, self.dialogue.choice, 0)
+        assert lesson.tuning is not None
+        if lesson.tuning.questions < self.dialogue.choice.tuning.fewest:
+            return  # what was found before stays in force
         self.tunings.append(lesson.tuning)
         self.calibrations |= lesson.calibrations
 
@@ -117,6 +125,12 @@ class Ours:
 
     def _levels(self) -> list[Candidate]:
         return [Candidate(level.name, level.cost, level.accept_at) for level in self.dialogue.levels]
+
+    def _following(self, level: int, chosen: Choice) -> Candidate | None:
+        """As `nodes.dialogue.turn` has it: the next larger level, one in alarm only where there is no other."""
+        larger = self._levels()[level + 1 :]
+        relied = [one for one in larger if one.name not in chosen.passed_over]
+        return next(iter(relied or larger), None)
 
     def _attempt(self, met: Met, level: int) -> Attempt:
         said = met.asked.said[level]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
-from experiments.trust.measures import Breakage, Measured
+from experiments.trust.measures import PRICES, Breakage, Measured
 from experiments.trust.rivals import LEVELS
 from experiments.trust.world import World
 from runtime.bench.statistics import median
@@ -44,7 +43,13 @@ def text(
         "",
         "Who knew every outcome beforehand and took one level for each question, price by price; mean of the courses.",
         "",
-        *_table(("saved", "right"), [(f"{saved:.1%}", f"{right:.2%}") for saved, right in mean_curve(frontiers)]),
+        *_table(
+            ("price", "saved", "right"),
+            [
+                (f"{price:g}", f"{saved:.1%}", f"{right:.2%}")
+                for price, (saved, right) in zip(PRICES, mean_curve(frontiers), strict=True)
+            ],
+        ),
         "",
         "## Prices that the nights found",
         "",
@@ -82,18 +87,12 @@ def summary(each: Sequence[Measured]) -> dict[str, Any]:
 
 
 def mean_curve(frontiers: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[float, float]]:
-    """Right at each saving that is given, interpolated in every course and averaged; only where all of them reach."""
-    low = max(min(saved for saved, _ in curve) for curve in frontiers)
-    high = min(max(saved for saved, _ in curve) for curve in frontiers)
-    steps = [low + (high - low) * step / 10 for step in range(11)]
-    return [(saved, sum(_at(curve, saved) for curve in frontiers) / len(frontiers)) for saved in steps]
-
-
-def _at(curve: Sequence[tuple[float, float]], saved: float) -> float:
-    for (left, low), (right, high) in pairwise(curve):
-        if left <= saved <= right:
-            return low + (high - low) * (saved - left) / (right - left) if right > left else high
-    return min(curve, key=lambda point: abs(point[0] - saved))[1]
+    """(saved, right) at each price, mean of the courses."""
+    each = len(frontiers)
+    return [
+        (sum(saved for saved, _ in points) / each, sum(right for _, right in points) / each)
+        for points in zip(*frontiers, strict=True)
+    ]
 
 
 _HEADS = (

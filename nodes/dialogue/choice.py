@@ -42,8 +42,9 @@ class ChoiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     poor_factor: Annotated[float, msgspec.Meta(ge=1)] = 4.0
     """How many times dearer it is when nothing is left."""
     explore: Share = 0.3
-    """Chance of trying a level of which nothing is known instead of the best known; falls with the uncertainty."""
-    probe: Share = 0.05
+    """Chance of trying a level of which nothing is known instead of the best known; falls with the uncertainty. Only as
+    long as nothing was replayed."""
+    probe: Share = 0.02
     """Chance of trying a level that is in alarm, so that its recovery shows."""
     noticed: Share = 0.9
     """Share of wrong answers that the cascade is expected to notice."""
@@ -113,6 +114,8 @@ class Choice:
     """Whether its answer may be given out while it is still being made."""
     stands_at: Mapping[str, float] = field(default_factory=dict, hash=False)
     """Level → calibrated confidence at which its answer stands; where it is not named, as it is configured."""
+    passed_over: frozenset[str] = frozenset()
+    """Levels in alarm: nothing is handed on to them either, as long as there is another."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,9 @@ def choose(levels: Sequence[Candidate], situation: Situation, settings: ChoiceSe
     gone = [level.name for level in levels if level not in present]
     given = options(present, situation, settings)
     choice = _in_time(given, _wanted(given, situation, settings), situation)
-    choice = replace(choice, stands_at=_stands_at(given, situation, settings))
+    relied = _relied(given)
+    passed_over = frozenset(option.name for option in given if option not in relied)
+    choice = replace(choice, stands_at=_stands_at(relied, situation, settings), passed_over=passed_over)
     if not gone:
         return choice
     return replace(choice, why=f"{choice.why}; {', '.join(gone)} not available")
@@ -217,9 +222,14 @@ def _stands_at(given: Sequence[Option], situation: Situation, settings: ChoiceSe
     return dict(zip((option.name for option in given), utility.contents(worth), strict=True))
 
 
+def _relied(given: Sequence[Option]) -> list[Option]:
+    """Without those in alarm, unless all are."""
+    return [option for option in given if not option.belief.alarm] or list(given)
+
+
 def _wanted(given: Sequence[Option], situation: Situation, settings: ChoiceSettings) -> Choice:
     """Who should answer, if they all were at hand."""
-    relied = [option for option in given if not option.belief.alarm] or list(given)
+    relied = _relied(given)
     passed = overrides.alarms([(option.name, option.belief.alarm) for option in given if option not in relied])
     overruled = overrides.overruled(situation.policy, situation.critical, situation.found_wrong, situation.proved)
     choice = Choice(relied[-1].name, overruled, True) if overruled else _of(relied, given, situation, settings)
@@ -269,6 +279,8 @@ def _tried(
     if alarmed and situation.draw < settings.probe:
         one = alarmed[int(situation.draw / settings.probe * len(alarmed))]
         return Choice(one.name, f"tried instead of {best.name}, to see whether it has recovered", trusted=False)
+    if situation.tuned is not None or not situation.proved:
+        return None  # replay tries them all, and nobody has to live with the answers
     may_yet = [
         option
         for option in relied

@@ -15,13 +15,14 @@ from nodes.dialogue.calibration import signs_of
 from nodes.dialogue.config import DialogueConfig, LevelConfig
 from nodes.dialogue.deliveries import METABOLISM, TRUST
 from nodes.dialogue.outbox import Delivery
+from nodes.dialogue.ports import Outlook
 from nodes.dialogue.replaying import JUDGE, Lesson, Sample, Tried
 from nodes.dialogue.replays import Asked, Replays
 from nodes.trust_ledger.config import TrustConfig
 from protocol.errors import SageError
 from protocol.messages.metabolism import Settle
 from protocol.messages.model import Generate, Generated
-from protocol.messages.trust import Replayed
+from protocol.messages.trust import Replayed, TrustTable
 from runtime.verifiers import Verifier, judge
 
 
@@ -34,6 +35,8 @@ class World(Protocol):
     async def deliver(self, owed: Sequence[Delivery]) -> None: ...
 
     def wall_ns(self) -> int: ...
+
+    def outlook(self) -> Outlook: ...
 
 
 Report = Callable[[Replayed], Awaitable[object]]
@@ -109,6 +112,7 @@ class Replayer:
             tried=tried,
             source=source,
             at_ns=self.world.wall_ns(),
+            alarmed=_alarmed(self.world.outlook().table, answers),
         )
         owed = [Delivery(TRUST, f"{sample.exchange}/{one.level}", one) for one in replaying.outcomes(sample)]
         spent = Settle(ident=sample.exchange, kind="dream", cpu_s=sum(answer.cpu_s for answer in answers))
@@ -140,6 +144,11 @@ class Replayer:
             return lesson
         await asyncio.to_thread(self.kept.learned, lesson)
         return lesson
+
+
+def _alarmed(table: TrustTable, answers: Sequence[Generated]) -> tuple[str, ...]:
+    answering = {(answer.level, answer.version) for answer in answers}
+    return tuple(model.level for model in table.models if model.alarm and (model.level, model.version) in answering)
 
 
 def told(lesson: Lesson, *, done: int, total: int, failed: int) -> Replayed:

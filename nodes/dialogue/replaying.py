@@ -51,6 +51,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     """Who judged: a verifier's name, or `judge`."""
     at_ns: int = 0
+    alarmed: tuple[str, ...] = ()
+    """Levels that were in alarm then."""
 
 
 class Lesson(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,9 +103,9 @@ def outcomes(sample: Sample) -> list[Outcome]:
 def learn(samples: Sequence[Sample], trust: TrustConfig, settings: ChoiceSettings, at_ns: int) -> Lesson:
     """Calibrations for every version that was tried often enough, and the price.
 
-    Only questions count that were answered by the versions which answered the last one.
+    Only questions count that were answered by the versions which answered the last one, with the same ones in alarm.
     """
-    current = [sample for sample in samples if _versions(sample) == _versions(samples[-1])]
+    current = [sample for sample in samples if _state(sample) == _state(samples[-1])]
     replayed = list(_crossfitted(current, trust))
     tuned = tune(replayed, settings.tuning, settings.handing, at_ns)
     found = {
@@ -147,6 +149,10 @@ def _confidence(fit: Calibration | None, tried: Tried) -> float | None:
 def _judged(samples: Sequence[Sample], place: int) -> list[Judged]:
     tried = [sample.tried[place] for sample in samples]
     return [Judged(signs=one.signs, score=one.score) for one in tried if one.signs is not None]
+
+
+def _state(sample: Sample) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return _versions(sample), sample.alarmed
 
 
 def _versions(sample: Sample) -> tuple[str, ...]:

@@ -141,9 +141,9 @@ class Turn:
         larger = self.config.levels[self.config.levels.index(level) + 1 :]
         gone = self.ports.outlook().gone
         passed = gone | self.beyond
-        return next(
-            (one for one in larger if one.name not in self.failed and not passed & {one.worker, one.name}), None
-        )
+        left = [one for one in larger if one.name not in self.failed and not passed & {one.worker, one.name}]
+        relied = [one for one in left if one.name not in self.choice.passed_over]
+        return next(iter(relied or left), None)
 
     def _dearer(self, level: LevelConfig) -> LevelConfig | None:
         """The next larger level, though there is no energy for it: better overdrawn than silent."""

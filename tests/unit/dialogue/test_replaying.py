@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 
 from nodes.dialogue import replaying, replays
@@ -11,6 +12,7 @@ from nodes.dialogue.calibration import Signs
 from nodes.dialogue.choice import ChoiceSettings
 from nodes.dialogue.config import load, load_trust
 from nodes.dialogue.outbox import Delivery
+from nodes.dialogue.ports import Outlook
 from nodes.dialogue.replayer import Replayer
 from nodes.dialogue.replaying import JUDGE, Lesson, Sample, Tried, agreement, learn, outcomes
 from nodes.dialogue.replays import Asked, Replays
@@ -81,6 +83,13 @@ def test_only_answers_of_the_versions_that_answer_now_count() -> None:
     lesson = learn([*good_at_half(400), *good_at_half(30, version="2")], TRUST, ChoiceSettings(), 0)
     assert lesson.tuning is not None
     assert lesson.tuning.questions == 30
+
+
+def test_what_a_level_said_while_it_was_broken_is_no_part_of_what_holds_when_it_is_whole() -> None:
+    broken = [msgspec.structs.replace(one, alarmed=("tactical",)) for one in good_at_half(30)]
+    whole = learn([*good_at_half(200), *broken, *good_at_half(50)], TRUST, ChoiceSettings(), 0)
+    assert whole.tuning is not None
+    assert whole.tuning.questions == 250
 
 
 def test_an_outcome_is_told_for_every_level_save_the_one_that_judged() -> None:
@@ -161,6 +170,9 @@ class World:
 
     def wall_ns(self) -> int:
         return 1
+
+    def outlook(self) -> Outlook:
+        return Outlook()
 
 
 class Says:
