@@ -85,7 +85,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def spent(self) -> dict[str, int]:
         """Kind → micro-ATP."""
-        return {name.removeprefix(SPENT): sum_ for name, sum_ in self.balances.items() if name.startswith(SPENT)}
+        return {name.removeprefix(SPENT): amount for name, amount in self.balances.items() if name.startswith(SPENT)}
 
     def written(self) -> Account:
         """The account once all of it is written down."""

@@ -65,7 +65,7 @@ class MetabolicController(Node):
             raise ConfigError("; ".join(wrong), place=str(path), remedy="see the comments in configs/metabolism.yaml")
         self._store = Store(self.state_dir / STORE_FILE)
         self._metabolism = self._resumed()
-        self._settled = self._repeated = self._reserved = self._refused = 0
+        self._settled = self._repeated = self._reserved = self._refused = self._unheld = 0
         self._source = "cpu"
         self._degraded = False
         self._said_energy_s = self._kept_account_s = self._now()
@@ -168,6 +168,7 @@ class MetabolicController(Node):
         reserved = bookkeeping.reserve(self._metabolism, self._store, wish, self._now(), self.clock.wall_ns())
         self._reserved += 1
         self._refused += not reserved.granted
+        self._unheld += reserved.granted and not reserved.repeated and wish.atp > 0 and reserved.atp == 0
         self._pass_time()
         self._publish_energy()
         return reserved
@@ -284,6 +285,7 @@ class MetabolicController(Node):
             "repeated": self._repeated,
             "reserved": self._reserved,
             "refused": self._refused,
+            "unheld": self._unheld,
             "held": len(self._metabolism.account.held),
             "lapsed": self._metabolism.lapsed,
         }

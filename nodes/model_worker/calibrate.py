@@ -18,6 +18,7 @@ from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
 from protocol.messages.model import Generate
 from runtime.clock import Clock
+from runtime.power import MeterError
 from runtime.power.costs import Cost, LevelCosts
 
 SAMPLE = (
@@ -58,7 +59,10 @@ def calibrate(
     progress: Callable[[str], None] = lambda _: None,
     gauge: Gauge | None = None,
 ) -> LevelCosts:
-    """Load the level and measure it. Raises the errors of loading, and ModelUnfit for a level that runs elsewhere."""
+    """Load the level and measure it.
+
+    Raises the errors of loading, ModelUnfit for a level that cannot be measured, and MeterError.
+    """
     if level.backend == "openai":
         raise ModelUnfit(
             "its answers come from a server, whose energy cannot be measured here", place=f"level {level.name}"
@@ -85,6 +89,10 @@ def calibrate(
             effort, tokens = asked.effort(plan.short, plan.said)
             found["said"].append(effort)
             said.append(tokens)
+        if gauge.failed:
+            raise MeterError(
+                "could not be read throughout", place=f"sensor of level {level.name}", remedy="calibrate again"
+            )
         least, read, talk = (_typical(found[name]) for name in ("least", "read", "said"))
         prefill = _per_thousand(read, least, plan.long - plan.short)
         decode = _per_thousand(talk, least, statistics.median(said) - 1)

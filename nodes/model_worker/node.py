@@ -242,6 +242,7 @@ class ModelWorker(Node):
             "weight_bytes": info.weight_bytes,
             "state_bytes": info.state_bytes,
             "waiting": self._worker.waiting,
+            "sensor_failed": self._worker.gauge.failed,
             "valued": self._valued,
         }
 

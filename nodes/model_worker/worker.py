@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from nodes.model_worker.effort import Effort
+from nodes.model_worker.effort import Effort, Gauge
 from nodes.model_worker.errors import ModelError
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
@@ -48,6 +48,7 @@ class Worker:
         self._vault = vault
         self._noticed = noticed
         self._loaded = loaded
+        self.gauge = Gauge(clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._settling: asyncio.Future[None] | None = None
         self._engine: Engine | RemoteEngine | None = None
@@ -183,6 +184,7 @@ class Worker:
             vault=self._vault,
             noticed=lambda: self._tell(self._noticed),
             loaded=lambda effort: self._tell(self._loaded, effort),
+            gauge=self.gauge,
         )
 
     def _tell(self, say: Callable[..., None], *words: Any) -> None:

@@ -5,12 +5,15 @@ import pytest
 from nodes.metabolic_controller import energy, reservations
 from nodes.metabolic_controller.accounts import MICRO, imbalance
 from nodes.metabolic_controller.config import MetabolismConfig
+from nodes.metabolic_controller.metabolism import Metabolism, Standing
 from nodes.metabolic_controller.reservations import Reserving
+from nodes.metabolic_controller.senses import Senses
 from protocol.messages.metabolism import Metabolic, Reserve, Settle
 from runtime import config as files
 from runtime import paths
 
-CONFIG = files.load(paths.shipped("configs/metabolism.yaml"), MetabolismConfig).energy
+ALL = files.load(paths.shipped("configs/metabolism.yaml"), MetabolismConfig)
+CONFIG = ALL.energy
 WAKE = Metabolic.WAKE
 
 
@@ -81,6 +84,16 @@ def test_what_nobody_settles_in_time_is_given_back():
     after, late = reservations.expire(held, 60.0)
     assert (after.budget, after.reserved, late) == (50 * MICRO, 0, ["x"])
     assert reservations.release(after, "x") == after
+
+
+def test_what_lapses_is_counted_and_free_again():
+    standing = Standing(state=WAKE, number=1, reason="test", since_s=0.0)
+    whole = Metabolism(ALL, standing, energy.holding(50), Senses(stirred_s=0.0))
+    whole.account = whole.reserve(Reserve(ident="x", atp=10.0, ttl_s=60), None, 0.0).account
+    whole.advance(30.0)
+    assert (whole.lapsed, set(whole.account.held)) == (0, {"x"})
+    whole.advance(60.0)
+    assert (whole.lapsed, whole.account.held, whole.account.reserved) == (1, {}, 0)
 
 
 def test_nothing_is_held_longer_than_allowed_whatever_is_asked_or_the_clock_did():

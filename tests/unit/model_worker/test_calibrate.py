@@ -13,7 +13,7 @@ from nodes.model_worker.effort import Effort, Gauge, Mark
 from nodes.model_worker.errors import ModelUnfit
 from nodes.model_worker.levels import Level
 from runtime.clock import VirtualClock
-from runtime.power import costs
+from runtime.power import MeterError, costs
 
 
 class Tariff(Gauge):
@@ -58,6 +58,13 @@ def test_requests_fit_into_small_contexts(level: Level):
     assert 0 < plan.short < plan.long
     with pytest.raises(ModelUnfit, match="too short to measure"):
         Plan.within(level, 4, quick=False)
+
+
+def test_a_sensor_that_fails_meanwhile_spoils_the_measurement(level: Level, monkeypatch):
+    gauge = Tariff()
+    gauge.failed = 1
+    with pytest.raises(MeterError, match="could not be read throughout"):
+        calibration.calibrate(level, quick=True, seed=3, clock=VirtualClock(), gauge=gauge)
 
 
 def test_a_level_that_runs_elsewhere_is_refused():
