@@ -2,7 +2,8 @@
 
 A level's answer is expected to cost what `sage calibrate` measured for a conversation of that length and the longest
 answer it may give; where it was not calibrated, the mean of what its exchanges were charged. Where neither is known
-nothing is held. Values in, values out.
+nothing is held. What a larger level costs that goes on where the first was in doubt is not held: that is settled only.
+Values in, values out.
 """
 
 from __future__ import annotations

@@ -48,8 +48,9 @@ def rows(told: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
 def draw(told: Sequence[dict[str, Any]]) -> bytes:
     """A PNG: what was spent as stacked bars above the line, what came in as a line. ImportError without matplotlib."""
     import io
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
+    from matplotlib.dates import ConciseDateFormatter
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 5), layout="constrained")
@@ -60,10 +61,11 @@ def draw(told: Sequence[dict[str, Any]]) -> bytes:
         spent = [one["spent"].get(kind, 0.0) for one in told]
         axis.bar(at, spent, bottom=below, width=1 / 26, align="edge", color=colour, label=kind)
         below = [low + more for low, more in zip(below, spent, strict=True)]
-    axis.step(at, [one["income"] for one in told], where="post", color="#2e933c", label="income")
+    middle = [hour + timedelta(minutes=30) for hour in at]
+    axis.plot(middle, [one["income"] for one in told], "o-", color="#2e933c", label="income")
     axis.set_ylabel("ATP an hour")
-    axis.legend()
-    figure.autofmt_xdate()
+    axis.legend(loc="upper left")
+    axis.xaxis.set_major_formatter(ConciseDateFormatter(axis.xaxis.get_major_locator()))
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=110)
     return image.getvalue()
