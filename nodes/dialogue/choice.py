@@ -203,6 +203,11 @@ def price(situation: Situation, settings: ChoiceSettings) -> float:
     return usual + poverty * (settings.poor_factor * max(usual, settings.price) - usual)
 
 
+def _poor(situation: Situation, settings: ChoiceSettings) -> bool:
+    """Whether the account has to be spared: small levels answer then that nobody has proved to be good enough."""
+    return situation.atp is not None and situation.atp < settings.poor_below
+
+
 def cascade_worth(given: Sequence[Option], settings: ChoiceSettings) -> list[tuple[float, float]]:
     """For a cascade that begins at each option: probability of a right answer, and cost."""
     chances, costs = [option.belief.mean for option in given], [option.cost for option in given]
@@ -231,7 +236,8 @@ def _wanted(given: Sequence[Option], situation: Situation, settings: ChoiceSetti
     """Who should answer, if they all were at hand."""
     relied = _relied(given)
     passed = overrides.alarms([(option.name, option.belief.alarm) for option in given if option not in relied])
-    overruled = overrides.overruled(situation.policy, situation.critical, situation.found_wrong, situation.proved)
+    unproved = not situation.proved and not _poor(situation, settings)
+    overruled = overrides.overruled(situation.policy, situation.critical, situation.found_wrong, not unproved)
     choice = Choice(relied[-1].name, overruled, True) if overruled else _of(relied, given, situation, settings)
     return replace(choice, why=f"{choice.why}; {passed}") if passed else choice
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from nodes.dialogue import config, hindsight, readiness, replays, voice
+from nodes.dialogue import config, hindsight, readiness, replays, spending, voice
 from nodes.dialogue.choice import NO_TABLE
 from nodes.dialogue.deliveries import CONTEXT, DESTINATIONS
 from nodes.dialogue.exchange import Exchange
@@ -166,7 +166,7 @@ class Dialogue(Node):
         """Put questions of the day through all levels, and tune the price of energy by what comes of it."""
         if request.take_back:
             return await self._replayer.take_back()
-        return await self._replayer.replay(request.count, self._atp_per_cpu_s(), call.part)
+        return await self._replayer.replay(request.count, spending.rates(self._energy), call.part)
 
     @serve(ForgetSession)
     async def forget(self, request: ForgetSession, _call: Call) -> Forgotten:
@@ -300,14 +300,11 @@ class Dialogue(Node):
 
     async def _replay_by_night(self) -> None:
         """Until somebody stirs: what was replayed by then is kept, and goes into the next tuning."""
-        found = await self._replayer.replay(self._config.replay.each, self._atp_per_cpu_s(), go_on=self._asleep)
+        found = await self._replayer.replay(self._config.replay.each, spending.rates(self._energy), go_on=self._asleep)
         self.log.info("replay.done", done=found.done, failed=found.failed, price=found.price, why=found.why)
 
     def _asleep(self) -> bool:
         return self.metabolic is not None and self.metabolic.policy.answer == NOBODY
-
-    def _atp_per_cpu_s(self) -> float:
-        return self._energy.atp_per_cpu_s if self._energy else 0.0
 
     def _outlook(self) -> Outlook:
         workers = {level.worker for level in self._config.levels}

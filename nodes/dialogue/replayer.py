@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from nodes.dialogue import replaying
+import msgspec
+
+from nodes.dialogue import replaying, spending
 from nodes.dialogue.calibration import signs_of
 from nodes.dialogue.config import DialogueConfig, LevelConfig
 from nodes.dialogue.deliveries import METABOLISM, TRUST
@@ -18,9 +20,9 @@ from nodes.dialogue.outbox import Delivery
 from nodes.dialogue.ports import Outlook
 from nodes.dialogue.replaying import JUDGE, Lesson, Sample, Tried
 from nodes.dialogue.replays import Asked, Replays
+from nodes.dialogue.spending import Rates
 from nodes.trust_ledger.config import TrustConfig
 from protocol.errors import SageError
-from protocol.messages.metabolism import Settle
 from protocol.messages.model import Generate, Generated
 from protocol.messages.trust import Replayed, TrustTable
 from runtime.verifiers import Verifier, judge
@@ -57,7 +59,7 @@ class Replayer:
     async def replay(
         self,
         count: int,
-        atp_per_cpu_s: float,
+        rates: Rates,
         report: Report | None = None,
         go_on: Callable[[], bool] = lambda: True,
     ) -> Replayed:
@@ -73,7 +75,7 @@ class Replayer:
                     self.counts["interrupted"] += 1
                     return told(self.kept.lesson, done=number - 1, total=len(waiting), failed=failed)
                 try:
-                    await self._try(asked, atp_per_cpu_s)
+                    await self._try(asked, rates)
                 except SageError:
                     failed += 1
                     self.counts["failed"] += 1
@@ -92,9 +94,11 @@ class Replayer:
     def stats(self) -> dict[str, float]:
         return {**self.counts, **self.kept.stats()}
 
-    async def _try(self, asked: Asked, atp_per_cpu_s: float) -> None:
+    async def _try(self, asked: Asked, rates: Rates) -> None:
         answers = [await self._ask(level, asked) for level in self.config.levels]
         source, scores = self._judged(asked, answers)
+        costs = [rates.atp(answer.cpu_s, answer.joules) for answer in answers]
+        measured = all(cost > 0 for cost in costs)  # else they are compared as they are configured
         tried = tuple(
             Tried(
                 level=level.name,
@@ -102,9 +106,10 @@ class Replayer:
                 version=answer.version,
                 score=score,
                 signs=signs_of(answer),
-                atp=answer.cpu_s * atp_per_cpu_s or level.cost,
+                atp=cost if measured else level.cost,
+                measured=measured,
             )
-            for level, answer, score in zip(self.config.levels, answers, scores, strict=True)
+            for level, answer, score, cost in zip(self.config.levels, answers, scores, costs, strict=True)
         )
         sample = Sample(
             exchange=f"{asked.exchange}/replayed",
@@ -115,7 +120,7 @@ class Replayer:
             alarmed=_alarmed(self.world.outlook().table, answers),
         )
         owed = [Delivery(TRUST, f"{sample.exchange}/{one.level}", one) for one in replaying.outcomes(sample)]
-        spent = Settle(ident=sample.exchange, kind="dream", cpu_s=sum(answer.cpu_s for answer in answers))
+        spent = msgspec.structs.replace(spending.bill(sample.exchange, answers, rates), kind="dream")
         await self.world.deliver([*owed, Delivery(METABOLISM, sample.exchange, spent)])
         await asyncio.to_thread(self.kept.replayed, asked.exchange, sample)
         self.counts["replayed"] += 1

@@ -39,7 +39,8 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     """0..1: how right it was."""
     signs: Signs | None
     atp: float
-    seconds: float = 0.0
+    """What it cost; where that was not measured of every level, its configured cost against the others."""
+    measured: bool = True
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,8 +171,7 @@ def _outcome(sample: Sample, tried: Tried) -> Outcome:
         context=query.context,
         score=tried.score,
         source=sample.source,
-        seconds=tried.seconds,
-        atp=tried.atp,
+        atp=tried.atp if tried.measured else 0.0,
         cluster=query.cluster,
         words=query.words,
         depth=query.depth,

@@ -34,7 +34,7 @@ def table(as_json: bool, timeout: float) -> None:
         for row in known.rows:
             console.show_json(row)
         return
-    header = ("level", "version", "context", "trust", "interval", "outcomes", "ATP")
+    header = ("level", "version", "context", "trust", "interval", "outcomes", "ATP", "")
     click.echo(console.table([_row(row) for row in known.rows], header=header))
     click.echo(f"\nrests on {known.entries} entries")
 
@@ -80,4 +80,4 @@ def bench_ledger(session: Session) -> Outcome:
 def _row(row: TrustRow) -> tuple[object, ...]:
     cost = f"{row.atp:.2f}" if row.atp else "-"
     interval = f"{row.low:.2f} - {row.high:.2f}"
-    return (row.level, row.version[:12], row.context, f"{row.mean:.2f}", interval, f"{row.evidence:.1f}", cost)
+    return (row.level, row.version[:12], row.context, f"{row.mean:.2f}", interval, f"{row.evidence:.1f}", cost, row.alarm)

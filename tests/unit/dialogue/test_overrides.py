@@ -45,6 +45,7 @@ def test_where_replay_proved_no_cheaper_choice_the_most_capable_level_answers() 
     choice = choose(LEVELS, situation(*GOOD, proved=False), SETTINGS)
     assert choice.level == "specialized"
     assert "replay" in choice.why
+    assert choose(LEVELS, situation(*GOOD, proved=False, atp=1.0), SETTINGS).level == "sensory", "there is no energy"
 
 
 def test_a_level_in_alarm_is_passed_over_and_now_and_then_tried() -> None:

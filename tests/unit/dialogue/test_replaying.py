@@ -16,6 +16,7 @@ from nodes.dialogue.ports import Outlook
 from nodes.dialogue.replayer import Replayer
 from nodes.dialogue.replaying import JUDGE, Lesson, Sample, Tried, agreement, learn, outcomes
 from nodes.dialogue.replays import Asked, Replays
+from nodes.dialogue.spending import Rates
 from nodes.dialogue.store import Store
 from nodes.dialogue.tuning import Tuning
 from nodes.trust_ledger.features import Query
@@ -189,7 +190,7 @@ async def test_every_level_answers_outside_any_conversation_and_the_ledger_hears
     async def part(replayed) -> None:
         parts.append((replayed.done, replayed.total))
 
-    found = await Replayer(CONFIG, TRUST, [Says()], kept, world).replay(9, 2.0, part)
+    found = await Replayer(CONFIG, TRUST, [Says()], kept, world).replay(9, Rates(cpu_s=2.0), part)
     assert (found.done, found.total, found.failed) == (1, 1, 0)
     assert parts == [(1, 1)]
     assert "of 100 that it takes" in found.why
@@ -204,12 +205,21 @@ async def test_every_level_answers_outside_any_conversation_and_the_ledger_hears
     assert (bill.kind, bill.cpu_s) == ("dream", 1.5)
 
 
+async def test_a_cost_that_nobody_measured_is_compared_as_configured_and_not_told(kept: Replays) -> None:
+    world = World()
+    kept.keep(asked(1))
+    await Replayer(CONFIG, TRUST, [Says()], kept, world).replay(9, Rates())
+    (tried,) = (one.tried for one in kept.samples())
+    assert [one.atp for one in tried] == [level.cost for level in CONFIG.levels]
+    assert {one.request.atp for one in world.told if isinstance(one.request, Outcome)} == {0.0}
+
+
 async def test_a_question_that_a_level_does_not_answer_waits_for_another_night(kept: Replays) -> None:
     world = World()
     world.away = "specialized"
     kept.keep(asked(1))
     replayer = Replayer(CONFIG, TRUST, [], kept, world)
-    found = await replayer.replay(9, 1.0)
+    found = await replayer.replay(9, Rates(cpu_s=1.0))
     assert (found.failed, world.told) == (1, [])
     assert replayer.stats()["failed"] == 1
     assert len(kept.waiting(9)) == 1
@@ -220,7 +230,7 @@ async def test_a_replay_stops_when_somebody_stirs_and_what_was_tried_is_kept(kep
         kept.keep(asked(number))
     answers = iter([True, True, False])
     replayer = Replayer(CONFIG, TRUST, [], kept, World())
-    found = await replayer.replay(9, 1.0, go_on=lambda: next(answers))
+    found = await replayer.replay(9, Rates(cpu_s=1.0), go_on=lambda: next(answers))
     assert (found.done, found.total) == (2, 5)
     assert len(kept.samples()) == 2
     assert kept.lesson.tuning is None
@@ -231,7 +241,7 @@ async def test_too_few_samples_leave_what_was_found_before_in_force(kept: Replay
     before = Lesson(tuning=Tuning(price=0.3, questions=500, why="proved"))
     kept.learned(before)
     kept.keep(asked(1))
-    await Replayer(CONFIG, TRUST, [], kept, World()).replay(9, 1.0)
+    await Replayer(CONFIG, TRUST, [], kept, World()).replay(9, Rates(cpu_s=1.0))
     assert kept.lesson == before
 
 
