@@ -17,7 +17,18 @@
 """
 
 from nodes.dialogue.patterns.live import LiveValues
-from nodes.dialogue.patterns.pattern import SHIPPED, Match, Pattern, PatternFile, Patterns, load, phrases
+from nodes.dialogue.patterns.pattern import SHIPPED, Match, Pattern, PatternFile, Patterns, load, phrases, sentences
 from nodes.dialogue.patterns.words import normalised
 
-__all__ = ["SHIPPED", "LiveValues", "Match", "Pattern", "PatternFile", "Patterns", "load", "normalised", "phrases"]
+__all__ = [
+    "SHIPPED",
+    "LiveValues",
+    "Match",
+    "Pattern",
+    "PatternFile",
+    "Patterns",
+    "load",
+    "normalised",
+    "phrases",
+    "sentences",
+]

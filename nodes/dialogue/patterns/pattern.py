@@ -24,10 +24,10 @@ from nodes.dialogue.patterns.words import plain_words
 from runtime import config, paths
 
 SHIPPED = "configs/patterns.yaml"
-MOST_HEARD = 3000
-"""Sentences that the grammar of the ears may have."""
+MOST_HEARD = 200
+"""Sentences that the grammar of the ears may have: with 600 it took ten times as long as with 60."""
 PROVED = 200
-"""Sentences of a phrase that are tried when it is read."""
+"""Sentences of a phrase that are tried when it is read, and that the ears' language model learns."""
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Some = Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
@@ -42,7 +42,8 @@ class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     missing: str = ""
     """Said where a live value that the answer names is not known; empty: a sentence that names it."""
     heard: bool = True
-    """Whether the grammar of the ears has its phrases."""
+    """Whether the grammar of the ears has its phrases; else their language model learns them. The grammar is surer and
+    faster, as long as it is small: it is for what is said often, and for slots of few words."""
     positive: Some
     """Sentences that it answers."""
     negative: Some
@@ -114,7 +115,7 @@ class Patterns:
         patterns = cls((*file.patterns, *learned), _slots(file.slots), file.courtesy)
         if len(patterns.phrases) > MOST_HEARD:
             raise ValueError(
-                f"the ears would have to expect {len(patterns.phrases)} sentences, at most {MOST_HEARD} are good; "
+                f"the grammar of the ears would have {len(patterns.phrases)} sentences, at most {MOST_HEARD} are good; "
                 "give patterns with wide slots `heard: false`"
             )
         return patterns
@@ -135,9 +136,16 @@ class Patterns:
 
     @cached_property
     def phrases(self) -> list[str]:
-        """Every sentence that the ears should expect, slots spelled out."""
+        """Every sentence for the grammar of the ears, slots spelled out."""
         heard = [phrase for pattern in self.patterns if pattern.heard for phrase in pattern.phrases]
         return list(dict.fromkeys(sentence for phrase in heard for sentence in expanded(phrase, self.slots)))
+
+    @cached_property
+    def sentences(self) -> list[str]:
+        """Those of the other patterns, for the ears' language model; of wide slots, some."""
+        others = [phrase for pattern in self.patterns if not pattern.heard for phrase in pattern.phrases]
+        spelled = (islice(expanded(phrase, self.slots), PROVED) for phrase in others)
+        return list(dict.fromkeys(sentence for sentences in spelled for sentence in sentences))
 
     def _bare(self, words: list[str]) -> Iterator[list[str]]:
         """The words as they are, then without what courtesy put before and after them."""
@@ -208,6 +216,11 @@ def phrases(path: Path | str = SHIPPED) -> list[str]:
     as anything else is said, and matched in the text.
     """
     return load(path).phrases
+
+
+def sentences(path: Path | str = SHIPPED) -> list[str]:
+    """Sentences of the shipped patterns that are not in the grammar, for the ears' language model."""
+    return load(path).sentences
 
 
 def _slots(specs: Mapping[str, SlotSpec]) -> dict[str, Slot]:

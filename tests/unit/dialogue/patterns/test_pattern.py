@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.patterns.sentences import by_hand, of_the_curriculum, varied
-from nodes.dialogue.patterns import load, normalised, phrases
+from nodes.dialogue.patterns import load, normalised, phrases, sentences
 from nodes.dialogue.patterns.slots import Clock
 from protocol.errors import ConfigError
 
@@ -76,8 +76,10 @@ def test_what_stood_in_a_slot_is_known_by_its_value() -> None:
 
 def test_the_ears_get_every_sentence_once_and_each_is_answered() -> None:
     assert phrases() == SHIPPED.phrases
-    assert len(set(phrases())) == len(phrases())
-    for phrase in phrases():
+    assert "what time will it be in twenty minutes" in sentences()
+    heard = [*phrases(), *sentences()]
+    assert len(set(heard)) == len(heard)
+    for phrase in heard:
         assert normalised(phrase) == phrase
         assert answered_by(phrase)
 
@@ -146,6 +148,7 @@ def test_more_than_the_ears_can_expect_is_refused_unless_they_need_not(tmp_path:
         load(write(tmp_path, f"{slots}patterns: [{wide}]\n"))
     loaded = load(write(tmp_path, f"{slots}patterns: [{wide[:-1]}, heard: false}}]\n"))
     assert loaded.phrases == []
+    assert 0 < len(loaded.sentences) < 1000
     assert loaded.match("from 7 to ninety nine") is not None
 
 
