@@ -80,4 +80,13 @@ def bench_ledger(session: Session) -> Outcome:
 def _row(row: TrustRow) -> tuple[object, ...]:
     cost = f"{row.atp:.2f}" if row.atp else "-"
     interval = f"{row.low:.2f} - {row.high:.2f}"
-    return (row.level, row.version[:12], row.context, f"{row.mean:.2f}", interval, f"{row.evidence:.1f}", cost, row.alarm)
+    return (
+        row.level,
+        row.version[:12],
+        row.context,
+        f"{row.mean:.2f}",
+        interval,
+        f"{row.evidence:.1f}",
+        cost,
+        row.alarm,
+    )
