@@ -46,13 +46,14 @@ def worlds() -> Iterator[tuple[str, World_]]:
 def machines() -> Iterator[Mended]:
     """The shipped machine, then with one threshold changed, then as the figures suggest."""
     yield Mended(AS_IT_IS, lambda settings: settings)
-    for quiet, word in ((300.0, "5m"), (1200.0, "20m")):
+    for quiet, word in ((600.0, "10m"), (1200.0, "20m")):
         yield Mended(f"dream.after {word}", _changed("dream", after=quiet))
-    for quiet, word in ((60.0, "1m"), (360.0, "6m")):
+    for quiet, word in ((60.0, "1m"), (120.0, "2m")):
         yield Mended(f"rest.after {word}", _changed("rest", after=quiet))
     for lessons in (4, 24):
         yield Mended(f"dream.lessons {lessons}", _changed("dream", lessons=lessons))
-    yield Mended("crisis.window 3m", _changed("crisis", window=180.0))
+    for window, word in ((60.0, "1m"), (300.0, "5m")):
+        yield Mended(f"crisis.window {word}", _changed("crisis", window=window))
 
 
 def ten_times(world: World) -> World:

@@ -29,7 +29,7 @@ def test_from_wake_each_state_has_its_shortest_way():
 
 
 def test_two_things_are_told_together_where_both_are_needed():
-    assert ways(REST, quiet_s=40.0)[DREAM] == ["quiet of 10m or more (now 40s)", "lessons of 8 or more (now 0)"]
+    assert ways(REST, quiet_s=40.0)[DREAM] == ["quiet of 5m or more (now 40s)", "lessons of 8 or more (now 0)"]
     assert ways(WAKE, salience=0.9, quiet_s=0.0, strain=Strain.MUCH)[FOCUS] == [
         "the machine is strained: none (now much)"
     ]

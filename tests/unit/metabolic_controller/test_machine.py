@@ -58,7 +58,7 @@ def test_dream_needs_quiet_energy_and_something_to_learn():
     assert after(REST, quiet_s=LONG, lessons=8) is DREAM
     assert after(REST, quiet_s=LONG, lessons=7) is REST
     assert after(REST, quiet_s=LONG, lessons=8, atp=49.0) is REST
-    assert after(REST, quiet_s=300.0, lessons=8) is REST
+    assert after(REST, quiet_s=299.0, lessons=8) is REST
 
 
 def test_dream_ends_when_it_is_done_or_the_energy_is():

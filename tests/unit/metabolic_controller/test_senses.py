@@ -40,7 +40,7 @@ def test_somebody_waits_from_start_to_completion_of_an_exchange():
 def test_only_recent_failures_count():
     failed = senses.completed(senses.completed(Senses(stirred_s=0.0), "a", True, 10.0), "b", True, 50.0)
     assert read(failed, 60.0).errors == 2
-    assert read(failed, 75.0).errors == 1
+    assert read(failed, 195.0).errors == 1
     assert read(failed, 200.0).errors == 0
 
 
