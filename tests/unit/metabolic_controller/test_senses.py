@@ -41,7 +41,7 @@ def test_only_recent_failures_count():
     failed = senses.completed(senses.completed(Senses(stirred_s=0.0), "a", True, 10.0), "b", True, 50.0)
     assert read(failed, 60.0).errors == 2
     assert read(failed, 195.0).errors == 1
-    assert read(failed, 200.0).errors == 0
+    assert read(failed, 240.0).errors == 0
 
 
 def test_failures_are_remembered_in_bounded_memory():
