@@ -37,7 +37,7 @@ TELLINGS = st.lists(st.builds(Telling, ITEMS, st.sampled_from(["", "dialogue"]))
 BATCHES = st.lists(st.tuples(TELLINGS, st.integers(0, 10**14)), max_size=6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(BATCHES)
 def test_whatever_is_told_in_whatever_batches_is_proved_by_its_entries(batches):
     with tempfile.TemporaryDirectory() as place:
