@@ -82,7 +82,8 @@ class Replayer:
                 if report is not None:
                     await report(Replayed(done=number, total=len(waiting), failed=failed))
             lesson = await self._learn()
-            return told(lesson, done=len(waiting), total=len(waiting), failed=failed)
+            found = told(lesson, done=len(waiting), total=len(waiting), failed=failed)
+            return msgspec.structs.replace(found, in_force=lesson is self.kept.lesson)
 
     async def take_back(self) -> Replayed:
         """Put the lesson before the last in force again."""

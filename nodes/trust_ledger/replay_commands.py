@@ -32,10 +32,15 @@ def replay(count: int, rollback: bool, as_json: bool, timeout: float) -> None:
     if as_json:
         console.show_json(found)
         return
-    price = "the most capable level answers" if found.price is None else f"price {found.price:g}"
-    click.echo(f"{found.done} of {found.total} replayed, {found.failed} failed; {price}: {found.why}")
+    click.echo(f"{found.done} of {found.total} replayed, {found.failed} failed; {_ruling(found)}: {found.why}")
     for version, error in found.calibration_error.items():
         click.echo(f"confidence of {version[:12]}: expected calibration error {error:.3f}")
+
+
+def _ruling(found: Replayed) -> str:
+    if not found.in_force:
+        return "the price stays as it was"
+    return "the most capable level answers" if found.price is None else f"price {found.price:g}"
 
 
 async def _replay(request: Replay, as_json: bool, timeout: float) -> Replayed:

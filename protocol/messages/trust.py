@@ -253,3 +253,5 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     calibration_error: dict[str, float] = {}
     """Version of a level → expected calibration error on answers that were not fitted on."""
+    in_force: bool = True
+    """False: it rests on too little, and what held before still holds."""

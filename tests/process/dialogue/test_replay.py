@@ -34,7 +34,7 @@ async def test_questions_of_the_day_go_through_all_levels_and_the_ledger_hears_o
     assert done.exit_code == 0, done.output
     *parts, found = map(json.loads, done.stdout.splitlines())
     assert [(part["done"], part["total"]) for part in parts] == [(1, 2), (2, 2)]
-    assert (found["done"], found["failed"], found["price"]) == (2, 0, None)
+    assert (found["done"], found["failed"], found["in_force"]) == (2, 0, False)
     assert "2 replayed questions, of 100" in found["why"]
     told = {f"outcome {answer.exchange}/replayed/{level}" for answer in answers for level in LEVELS[:-1]}
     await until_delivered(system, 2 + len(told))
