@@ -7,8 +7,8 @@ from collections import Counter
 
 import msgspec
 
+from nodes.dialogue.patterns import learning
 from nodes.dialogue.patterns.learning import Record, Standing, word_counts
-from nodes.dialogue.patterns.rules import MOST_MARKS
 from nodes.dialogue.store import Store, Tables
 from protocol.errors import BadRequest, SealError
 
@@ -88,19 +88,19 @@ class Evidence:
                 self.words.update(word_counts([record.question]))
             self._bound()
 
-    def forget(self, session: str) -> int:
-        """Forget what was asked in the conversation of this digest and is not decided; how many questions.
+    def forget(self, session: str, now_ns: int) -> int:
+        """Take back what the conversation of this digest showed; how many questions that concerns.
 
-        Of what was asked in more conversations than are remembered, it is not known, so that is forgotten too.
+        A question that was asked in no other is forgotten itself, unless somebody has decided of it.
         """
-        found = [
-            record
-            for record in self.all()
-            if (session in record.sessions or len(record.sessions) >= MOST_MARKS) and record.standing not in DECIDED
-        ]
+        found = [record for record in self.all() if session in record.sessions]
         with self._store.transaction():
             for record in found:
-                self._drop(self.digest(record.question))
+                left = learning.without(record, session)
+                if left.sessions or record.standing in DECIDED:
+                    self.put(left, now_ns)
+                else:
+                    self._drop(self.digest(record.question))
         return len(found)
 
     def all(self, standing: Standing | None = None) -> list[Record]:

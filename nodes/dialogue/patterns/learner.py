@@ -6,7 +6,6 @@ Nobody waits for it. What is still in the queue when the process dies is lost: a
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -27,7 +26,7 @@ from nodes.dialogue.patterns.live import LiveValues, spoken_values
 from nodes.dialogue.patterns.pattern import Patterns
 from nodes.dialogue.patterns.words import normalised
 from nodes.dialogue.store import Store, StoreUnreadable
-from protocol.errors import BadRequest, SageError
+from protocol.errors import BadRequest
 from protocol.messages.patterns import (
     DecidePattern,
     ListProposals,
@@ -99,9 +98,9 @@ class Learner:
             work = await self._queue.get()
             try:
                 await self._alone(work)
-            except (SageError, sqlite3.Error, OSError) as error:
+            except Exception as error:  # one answer that cannot be learned from must not end all learning
                 self.counts["failed"] += 1
-                self._log.warning("patterns.not_learned", error=str(error))
+                self._log.warning("patterns.not_learned", error=f"{type(error).__name__}: {error}")
 
     async def watch(self) -> None:
         """Look at the files now and then, and bring into force what has changed."""
@@ -185,9 +184,9 @@ class Learner:
         return removed
 
     async def forget_session(self, session: str) -> None:
-        """Forget the questions that were asked in this conversation, those excepted of which somebody has decided."""
+        """Take back what this conversation showed; a question asked nowhere else is forgotten."""
         mark = self._evidence.digest(f"session/{session}")
-        await self._alone(lambda: self._evidence.forget(mark))
+        await self._alone(lambda: self._evidence.forget(mark, self._wall_ns()))
 
     def stats(self) -> dict[str, float]:
         return {**self.counts, "queued": self._queue.qsize(), **self._evidence.stats()}
@@ -305,9 +304,9 @@ class Learner:
     async def _refresh(self) -> None:
         try:
             changed = await self._alone(self.force.refresh)
-        except (SageError, OSError) as error:
+        except Exception as error:  # the next look may succeed
             self.counts["unread"] += 1
-            self._log.warning("patterns.unread", error=str(error))
+            self._log.warning("patterns.unread", error=f"{type(error).__name__}: {error}")
             return
         if not changed:
             return

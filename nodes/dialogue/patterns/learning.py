@@ -115,6 +115,13 @@ def against(record: Record, why: str) -> Record:
     )
 
 
+def without(record: Record, session: str) -> Record:
+    """The record as if one answer fewer had been given, and none in this conversation; a proposal has to rise anew."""
+    sessions = tuple(one for one in record.sessions if one != session)
+    standing = Standing.WATCHED if record.standing is Standing.PROPOSED else record.standing
+    return msgspec.structs.replace(record, sessions=sessions, times=max(0, record.times - 1), standing=standing)
+
+
 def lacking(record: Record, rule: Shown) -> list[str]:
     """What has still to be shown before the rule holds; empty: it does."""
     if record.against:

@@ -241,6 +241,11 @@ async def test_questions_lie_sealed_and_survive_a_restart_and_are_forgotten_with
     assert await again.proposed() == ["who made you"]
     await again.learner.forget_session("s3")
     assert await again.proposed() == []
+    (left,) = (await again.learner.proposals(ListProposals(all=True))).proposals
+    assert "4 of 5 answers" in left.lacking
+    for number in (1, 2, 4, 5):
+        await again.learner.forget_session(f"s{number}")
+    assert (await again.learner.proposals(ListProposals(all=True))).proposals == []
     again.learner.close()
 
 
