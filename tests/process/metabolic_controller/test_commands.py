@@ -42,7 +42,8 @@ async def test_an_operator_sees_asks_and_is_told(tmp_path: Path):
         assert "no transition in that time" in (await sage(system, "history", "--since", "0s")).output
         assert (await sage(system, "history", "--since", "soon")).exit_code == 2
         explained = (await sage(system, "explain")).output
-        assert "it senses: atp 100, salience 0" in explained
+        assert "it senses: atp " in explained
+        assert ", salience 0, " in explained
         assert "somebody speaks" in explained or "salience of 0." in explained
         ways = json.loads((await sage(system, "explain", "--json")).stdout)["ways"]
         assert {way["state"] for way in ways} >= {"WAKE", "CRISIS"}
