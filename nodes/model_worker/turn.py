@@ -202,6 +202,7 @@ class Turn:
                 self.steps.append(step)
 
     def _generated(self, state: AttentionState, prompt: Rendered, laid: Laid, text: str) -> Generated:
+        self.judge.settle(self.model.model)
         generated = len(self.steps)
         return Generated(
             text=text,

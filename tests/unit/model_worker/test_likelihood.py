@@ -31,6 +31,7 @@ def costs(model: Any, ids: list[int]) -> list[float]:
 def test_tokens_cost_what_one_pass_over_all_says_however_they_are_cut(model: Any, chunk: int) -> None:
     judge = Judge(range(3, 9))
     prefill(model, AttentionState(2, 16), IDS, chunk=chunk, interrupted=never, judge=judge)
+    judge.settle(model)
     assert judge.nats == pytest.approx(costs(model, IDS)[2:8], abs=1e-4)
 
 
@@ -39,12 +40,14 @@ def test_only_what_is_computed_after_something_computed_is_judged(model: Any) ->
     prefill(model, state, IDS[:5], chunk=4, interrupted=never)
     judge = Judge(range(len(IDS)))
     prefill(model, state, IDS[5:], chunk=4, interrupted=never, judge=judge)
+    judge.settle(model)
     assert judge.nats == pytest.approx(costs(model, IDS)[5:], abs=1e-4)
 
 
 def test_what_the_model_expected_itself_is_the_entropy_of_what_it_drew_from(model: Any) -> None:
     judge = Judge(range(3, 9))
     prefill(model, AttentionState(2, 16), IDS, chunk=4, interrupted=never, judge=judge)
+    judge.settle(model)
     with torch.inference_mode():
         logits = model(input_ids=torch.tensor([IDS])).logits[0, 2:8].float()
     expected = torch.distributions.Categorical(logits=logits).entropy().sum()
@@ -55,6 +58,7 @@ def test_what_the_model_expected_itself_is_the_entropy_of_what_it_drew_from(mode
 def test_nothing_wanted_is_nothing_judged(model: Any) -> None:
     judge = Judge(range(0))
     prefill(model, AttentionState(2, 16), IDS, chunk=4, interrupted=never, judge=judge)
+    judge.settle(model)
     assert (judge.nats, judge.mean, judge.excess) == ([], None, None)
 
 
