@@ -1,8 +1,8 @@
 """Which level answers, and why. A function of what is known: trust, energy, metabolic policy, measured costs.
 
     cheapest    the level of the highest utility p - price x cost, p being the chance that its answer, or that of a
-                cascade begun with it, is right at this very question; until questions were replayed, a cheaper level that
-                may yet be good is tried instead now and then
+                cascade begun with it, is right at this very question; until questions were replayed, a cheaper level
+                that may yet be good is tried instead now and then
     quality     the trusted level most likely right; a conversation keeps its level while that is trusted
     largest     the most capable level, whatever it costs
 
