@@ -104,14 +104,16 @@ def outcomes(sample: Sample) -> list[Outcome]:
 def learn(samples: Sequence[Sample], trust: TrustConfig, settings: ChoiceSettings, at_ns: int) -> Lesson:
     """Calibrations for every version that was tried often enough, and the price.
 
-    Only questions count that were answered by the versions which answered the last one, with the same ones in alarm.
+    Only questions count that were answered by the versions which answered the last one, and while none was in alarm:
+    what a broken level said is no part of what holds when it is whole, nor would it be asked while it is not.
     """
-    current = [sample for sample in samples if _state(sample) == _state(samples[-1])]
+    versions = _versions(samples[-1]) if samples else ()
+    current = [sample for sample in samples if _versions(sample) == versions and not sample.alarmed]
     replayed = list(_crossfitted(current, trust))
     tuned = tune(replayed, settings.tuning, settings.handing, at_ns)
     found = {
         version: fitted
-        for place, version in enumerate(_versions(current[-1]) if current else ())
+        for place, version in enumerate(versions)
         if (fitted := calibration.fit(_judged(current, place))) is not None
     }
     return Lesson(tuning=tuned, calibrations=found)
@@ -150,10 +152,6 @@ def _confidence(fit: Calibration | None, tried: Tried) -> float | None:
 def _judged(samples: Sequence[Sample], place: int) -> list[Judged]:
     tried = [sample.tried[place] for sample in samples]
     return [Judged(signs=one.signs, score=one.score) for one in tried if one.signs is not None]
-
-
-def _state(sample: Sample) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return _versions(sample), sample.alarmed
 
 
 def _versions(sample: Sample) -> tuple[str, ...]:
