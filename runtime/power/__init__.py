@@ -16,7 +16,8 @@ All but `cpu` count what everybody draws, idle draw included: two answers at the
 both. Reading a file and making sense of it are apart, so that recorded trees can be read in tests.
 """
 
-from runtime.power.meter import Meter, MeterError, Readiness, readiness, sensor, sensors
+from runtime.power.errors import MeterError
+from runtime.power.meter import Meter, Readiness, readiness, sensor, sensors
 from runtime.power.processor import Processor
 
 __all__ = ["Meter", "MeterError", "Processor", "Readiness", "readiness", "sensor", "sensors"]

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from runtime.power.meter import MeterError
+from runtime.power.errors import MeterError
 
 EVERY_S = 0.05
 

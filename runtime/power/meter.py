@@ -5,14 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from protocol.errors import SageError
-
-
-class MeterError(SageError):
-    """A sensor that could be read no longer can."""
-
-    code = "power.meter"
-
 
 class Meter(Protocol):
     @property

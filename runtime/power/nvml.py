@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from runtime.power.meter import MeterError
+from runtime.power.errors import MeterError
 
 
 class Nvml:

@@ -18,7 +18,6 @@ from typing import Annotated
 import msgspec
 
 from nodes.dialogue.reality.assumption import Level
-from nodes.dialogue.reality.surprise import rebuilt_at
 from runtime import config, paths
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
@@ -80,6 +79,12 @@ class RealityConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
             raise ValueError(f"levels: there is nothing about {', '.join(missing)}")
         if broken := broken_rule(self):
             raise ValueError(broken)
+
+
+def rebuilt_at(level: Level, config: RealityConfig) -> float:
+    """The surprise from which an assumption of the level is rebuilt: where `surprise.weighed` reaches the band."""
+    threshold, bands = config.levels[level].threshold, config.bands
+    return threshold + (1 - threshold) * (bands.rebuild - bands.verify) / (1 - bands.verify)
 
 
 def broken_rule(settings: RealityConfig) -> str:

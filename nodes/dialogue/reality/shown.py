@@ -7,8 +7,9 @@ import msgspec
 from nodes.dialogue.reality.assumption import Assumption
 from nodes.dialogue.reality.cache import Reality
 from nodes.dialogue.reality.outcomes import UnknownAssumption
+from nodes.dialogue.reality.settings import rebuilt_at
 from nodes.dialogue.reality.shelf import Cascade, Row
-from nodes.dialogue.reality.surprise import aged, centrality, rebuilt_at
+from nodes.dialogue.reality.surprise import aged, centrality
 from protocol.errors import BadRequest
 from protocol.messages.reality import (
     AssumptionExplained,

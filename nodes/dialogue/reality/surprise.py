@@ -19,12 +19,9 @@ import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from nodes.dialogue.reality.assumption import Assumption, Evidence, Level, Value
-
-if TYPE_CHECKING:
-    from nodes.dialogue.reality.settings import RealityConfig
+from nodes.dialogue.reality.settings import RealityConfig
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
@@ -95,12 +92,6 @@ def weighed(surprise: float, level: Level, config: RealityConfig) -> float:
     if surprise < threshold:
         return surprise / threshold * verify
     return verify + (surprise - threshold) / (1 - threshold) * (1 - verify)
-
-
-def rebuilt_at(level: Level, config: RealityConfig) -> float:
-    """The surprise from which an assumption of the level is rebuilt: where `weighed` reaches the band."""
-    threshold, bands = config.levels[level].threshold, config.bands
-    return threshold + (1 - threshold) * (bands.rebuild - bands.verify) / (1 - bands.verify)
 
 
 def _response(share: float, config: RealityConfig) -> Response:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from runtime.power.errors import MeterError
 from runtime.power.ina import Ina, counted, rails
 from runtime.power.integral import Area, Integral
-from runtime.power.meter import MeterError
 
 
 def chip(root: Path, number: int, channels: dict[int, tuple[str, int, int]], name: str = "ina3221") -> Path:

@@ -8,7 +8,7 @@ import pytest
 
 from runtime import power
 from runtime.power import meter as meters
-from runtime.power.meter import MeterError
+from runtime.power.errors import MeterError
 from runtime.power.nvml import Nvml
 
 

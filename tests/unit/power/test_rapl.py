@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.power.meter import MeterError
+from runtime.power.errors import MeterError
 from runtime.power.rapl import Rapl, advanced, counted
 
 RANGE = 262_143_328_850

@@ -7,14 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodes.dialogue.reality.assumption import Assumption, Evidence, Level
-from nodes.dialogue.reality.settings import RealityConfig
+from nodes.dialogue.reality.settings import RealityConfig, rebuilt_at
 from nodes.dialogue.reality.surprise import (
     Response,
     aged,
     centrality,
     distance,
     judge,
-    rebuilt_at,
     right_now,
     updated,
     weighed,
