@@ -16,7 +16,7 @@ from nodes.dialogue.courier import Courier
 from nodes.dialogue.deliveries import CONTEXT, METABOLISM, Finished, deliveries
 from nodes.dialogue.grounds import Question, Recalled
 from nodes.dialogue.outbox import Delivery, Outbox
-from nodes.dialogue.patterns import LiveValues, sensors
+from nodes.dialogue.patterns import LiveValues
 from nodes.dialogue.patterns.learner import Learner
 from nodes.dialogue.ports import Generation, Outlook
 from nodes.dialogue.reality.cache import Reality
@@ -28,6 +28,7 @@ from protocol.messages.context import Classified, Classify
 from protocol.messages.dialogue import TraceReply
 from protocol.messages.metabolism import MetabolicState, Reserve, Reserved, Rouse
 from protocol.messages.model import Generate, Generated
+from runtime import sensors
 from runtime.node import Node
 from runtime.power.costs import FILE as COSTS_FILE
 from runtime.power.costs import CostsFile, LevelCosts

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from nodes.metabolic_controller.config import BodyConfig
+from runtime import sensors
 
 
 class Strain(IntEnum):
@@ -63,26 +64,10 @@ def strain(body: Body, config: BodyConfig) -> tuple[Strain, str]:
 def look(before: Usage | None, now: Usage | None, root: Path = Path("/")) -> Body:
     """The sensors below `root`, and the load between two measurements of usage."""
     return Body(
-        temperature=temperature(root), battery=battery(root), load=load(before, now) if before and now else None
+        temperature=sensors.temperature(root),
+        battery=sensors.battery(root, discharging=True),
+        load=load(before, now) if before and now else None,
     )
-
-
-def temperature(root: Path = Path("/")) -> float | None:
-    """°C of the hottest zone."""
-    zones = [_number(zone / "temp") for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*"))]
-    known = [value / 1000 for value in zones if value is not None]
-    return max(known, default=None)
-
-
-def battery(root: Path = Path("/")) -> float | None:
-    """Charge 0..1 of the emptiest battery that is discharging; None where none is."""
-    charges = [
-        _number(supply / "capacity")
-        for supply in sorted((root / "sys/class/power_supply").glob("*"))
-        if _text(supply / "type") == "Battery" and _text(supply / "status") == "Discharging"
-    ]
-    known = [charge / 100 for charge in charges if charge is not None]
-    return min(known, default=None)
 
 
 def load(before: Usage, now: Usage) -> float | None:
@@ -139,16 +124,9 @@ def _below(value: float | None, some: float, much: float) -> Strain:
     return Strain.SOME if value >= much else Strain.MUCH
 
 
-def _number(path: Path) -> float | None:
-    try:
-        return float(_text(path))
-    except ValueError:
-        return None
-
-
 def _text(path: Path) -> str:
-    """The file's one line; "" where it cannot be read."""
+    """The file's content; "" where it cannot be read, as of a process that has just ended."""
     try:
-        return path.read_text().strip()
+        return path.read_text()
     except (OSError, UnicodeDecodeError):
         return ""

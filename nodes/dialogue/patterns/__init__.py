@@ -11,7 +11,6 @@
 | `learning` | when a question that is always answered alike may become a pattern |
 | `evidence` | what was answered how often, sealed |
 | `accepted` | patterns that were learned and accepted, each in a sealed file of its own |
-| `sensors` | what the machine says of itself |
 | `rules` | how much has to be shown, as the file says it |
 | `learner` | evidence, proposals and decisions beside the node's event loop |
 """

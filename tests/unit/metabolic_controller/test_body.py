@@ -37,16 +37,16 @@ def test_the_hottest_zone_counts_and_one_that_cannot_be_read_does_not(tmp_path: 
         sys__class__thermal__thermal_zone2__temp="n/a\n",
         sys__class__thermal__cooling_device0__temp="99000\n",
     )
-    assert body.temperature(tmp_path) == 61.5
+    assert body.look(None, None, tmp_path).temperature == 61.5
 
 
 def test_only_a_battery_that_is_being_emptied_counts(tmp_path: Path):
     supply(tmp_path, "AC", type="Mains", online="0")
     supply(tmp_path, "BAT0", type="Battery", status="Charging", capacity="5")
-    assert body.battery(tmp_path) is None
+    assert body.look(None, None, tmp_path).battery is None
     supply(tmp_path, "BAT1", type="Battery", status="Discharging", capacity="40")
     supply(tmp_path, "BAT2", type="Battery", status="Discharging", capacity="20")
-    assert body.battery(tmp_path) == 0.2
+    assert body.look(None, None, tmp_path).battery == 0.2
 
 
 def process(root: Path, pid: int, parent: int, ticks: int, name: str = "python") -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from nodes.dialogue.patterns import LiveValues, load
 from nodes.dialogue.patterns.live import spoken_values
-from nodes.dialogue.patterns.sensors import battery, temperature
+from runtime.sensors import battery, temperature
 
 MONDAY = datetime(2027, 5, 3, 14, 5, tzinfo=UTC).timestamp()
 SHIPPED = load()
