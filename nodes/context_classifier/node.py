@@ -48,14 +48,16 @@ class ContextClassifier(Node):
         self._config = config.load(self.params.config)
         self._sealer = Sealer.load(self.state_dir, "context")
         self._path = self.state_dir / MEMORY_FILE
-        self._saved = 0
+        self._saved = self._unsaved = 0
+        self._ailing: dict[str, str] = {}
+        """What is wrong with the memory, by when: `restored`, `saved`."""
         self._classifier = self._restored()
-        self.stats_record("context", lambda: {**self._known().stats(), "saved": self._saved})
+        self.stats_record("context", self._record)
         self.spawn(self._keep_saving())
 
     async def stop(self) -> None:
         if self._classifier is not None:
-            self._save()
+            self._write()
 
     async def metabolic_changed(self, state: MetabolicState) -> None:
         if not state.policy.learn and self._classifier is not None:
@@ -78,7 +80,10 @@ class ContextClassifier(Node):
     async def score(self, request: ScoreExchange, call: Call) -> ExchangeScored:
         """How much a finished exchange matters. Asked twice, answered with what stands."""
         _refuse_senseless(
-            request, shares=("confidence", "score", "disagreement"), numbers=("input_excess", "reply_peak")
+            request,
+            shares=("confidence", "score", "disagreement"),
+            numbers=("input_nll", "reply_nll", "input_excess", "reply_peak"),
+            counts=("failures", "levels_tried"),
         )
         scored, new = self._known().score(request)
         if new:
@@ -118,7 +123,7 @@ class ContextClassifier(Node):
             aside = self._path.with_suffix(f".unreadable-{self.clock.wall_ns()}")
             self._path.rename(aside)
             self.log.exception("memory.unreadable", moved_to=str(aside))
-            self.health(NodeState.DEGRADED, f"began with nothing known: {error}; the file is now {aside.name}")
+            self._ail("restored", f"began with nothing known: {error}; the file is now {aside.name}")
             return Classifier(self._config)
 
     async def _keep_saving(self) -> None:
@@ -127,13 +132,47 @@ class ContextClassifier(Node):
             self._save()
 
     def _save(self) -> None:
-        if not self._known().changed:
+        """What cannot be saved now is said and kept for the next time: sleep does not wait for a disk."""
+        try:
+            self._write()
+        except OSError as error:
+            self._unsaved += 1
+            self.log.warning("memory.unsaved", error=str(error))
+            self._ail("saved", f"what it learned cannot be saved: {error}")
+        else:
+            if "saved" in self._ailing:
+                self._ail("saved", "")
+
+    def _write(self) -> None:
+        """Write down what was learned, if anything was. Raises `OSError`; then it remains to be written."""
+        known = self._known()
+        if not known.changed:
             return
-        write_atomically(self._path, self._sealer.seal(self._known().save(), PLACE))
+        sealed = self._sealer.seal(known.save(), PLACE)
+        try:
+            write_atomically(self._path, sealed)
+        except OSError:
+            known.changed = True
+            raise
         self._saved += 1
 
+    def _ail(self, when: str, problem: str) -> None:
+        """Say what is wrong with the memory; nothing: that is over."""
+        self._ailing.pop(when, None)
+        if problem:
+            self._ailing[when] = problem
+        self.health(NodeState.DEGRADED if self._ailing else NodeState.READY, "; ".join(self._ailing.values()))
 
-def _refuse_senseless(request: msgspec.Struct, shares: tuple[str, ...] = (), numbers: tuple[str, ...] = ()) -> None:
+    def _record(self) -> dict[str, float]:
+        return {**self._known().stats(), "saved": self._saved, "unsaved": self._unsaved}
+
+
+def _refuse_senseless(
+    request: msgspec.Struct,
+    shares: tuple[str, ...] = (),
+    numbers: tuple[str, ...] = (),
+    counts: tuple[str, ...] = (),
+) -> None:
     """What is ranked must be a number, or one that is no number would stand between all others."""
     place = SERVICES.by_request(type(request)).name
     for name in (*shares, *numbers):
@@ -142,6 +181,9 @@ def _refuse_senseless(request: msgspec.Struct, shares: tuple[str, ...] = (), num
             raise BadRequest(f"{value} is no number", place=f"{place}: {name}")
         if value is not None and name in shares and not 0 <= value <= 1:
             raise BadRequest(f"lies between 0 and 1, not at {value}", place=f"{place}: {name}")
+    for name in counts:
+        if getattr(request, name) < 0:
+            raise BadRequest(f"{getattr(request, name)} is no count", place=f"{place}: {name}")
 
 
 if __name__ == "__main__":
