@@ -29,10 +29,12 @@ class Conversations:
             return Conversation()
 
     def put(self, session: str, conversation: Conversation, wall_ns: int) -> None:
+        """It was spoken in last, also where the clock was set back since others were."""
         body = self._store.sealer.seal(msgspec.msgpack.encode(conversation), _place(session))
         with self._store.transaction():
             self._store.write(
-                "INSERT INTO conversations VALUES (?, ?, ?) "
+                "INSERT INTO conversations "
+                "VALUES (?, ?, (SELECT max(?, coalesce(max(changed_ns), 0) + 1) FROM conversations)) "
                 "ON CONFLICT DO UPDATE SET body = excluded.body, changed_ns = excluded.changed_ns",
                 session,
                 body,

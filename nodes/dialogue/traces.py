@@ -18,9 +18,11 @@ class Traces:
         self._limit = limit
 
     def put(self, trace: TraceReply, session: str, wall_ns: int) -> None:
+        """It is the last, also where the clock was set back since those before it."""
         with self._store.transaction():
             self._store.write(
-                "INSERT OR REPLACE INTO traces VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO traces "
+                "VALUES (?, ?, ?, ?, (SELECT max(?, coalesce(max(at_ns), 0) + 1) FROM traces))",
                 trace.exchange,
                 trace.trace.hex(),
                 session,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def test_the_conversation_not_spoken_in_for_longest_goes_first(store: Store) -> 
     assert conversations.stats()["kept"] == 2
 
 
+def test_after_the_clock_was_set_back_the_conversation_spoken_in_last_still_stays(store: Store) -> None:
+    conversations = Conversations(store, 2)
+    for at, session in ((10**18, "a"), (10**18, "b"), (5, "c"), (6, "d")):
+        conversations.put(session, SAID, at)
+        assert conversations.get(session) == SAID
+    assert [bool(conversations.get(session).messages) for session in "abcd"] == [False, False, True, True]
+
+
 def test_a_conversation_moved_to_another_name_does_not_open(store: Store) -> None:
     conversations = Conversations(store, 10)
     conversations.put("s", SAID, 1)
@@ -95,6 +104,23 @@ def test_only_the_last_traces_are_kept(store: Store) -> None:
     assert traces.stats()["kept"] == 3
     assert traces.find("ee02") is None
     assert traces.find("ee03") == trace(3)
+
+
+def test_after_the_clock_was_set_back_the_last_trace_is_still_the_last(store: Store) -> None:
+    traces = Traces(store, 3)
+    for number, at in enumerate((10**18, 10**18, 10**18, 5, 6)):
+        traces.put(trace(number), "s", at)
+        assert traces.find() == trace(number)
+
+
+def test_a_change_that_cannot_be_committed_leaves_nothing_open(store: Store) -> None:
+    store._database.execute("PRAGMA foreign_keys = ON")
+    store.write("CREATE TABLE ground (id INTEGER PRIMARY KEY)")
+    store.write("CREATE TABLE upon (ground REFERENCES ground DEFERRABLE INITIALLY DEFERRED)")
+    with pytest.raises(sqlite3.IntegrityError):
+        store.write("INSERT INTO upon VALUES (1)")
+    assert not store._database.in_transaction
+    assert store.rows("SELECT * FROM upon") == []
 
 
 def test_being_spoken_is_added_to_a_trace(store: Store) -> None:
