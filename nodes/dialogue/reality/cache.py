@@ -13,6 +13,7 @@ method returns.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -43,7 +44,7 @@ REFUTED = 8
 OWED = ("prefix", "sense")
 """Kinds (see `kept`) of which a broken one notes that something is to be dropped elsewhere: it stays until then."""
 UNWRITTEN = 256
-"""Uses that wait to be written down with the next change; a crash forgets no more than when they were."""
+"""Uses that wait to be written down with the next change; a crash forgets no more than which came last."""
 
 
 class Reality:
@@ -69,7 +70,7 @@ class Reality:
             yield
 
     def check(self, key: str, now_ns: int) -> Checked:
-        """Whether it is still so. One query, nothing written."""
+        """Whether it is still so. One query; of what holds it is noted that it was used, on the disk now and then."""
         with self._lock:
             line = self.shelf.line(key)
             checked = self._checked(line, now_ns) if line else Checked(Found.UNKNOWN, why="nothing is assumed of it")
@@ -204,13 +205,13 @@ class Reality:
             return self.shelf.bears(row.number) if row is not None else 0
 
     def flush(self) -> None:
-        """Write down when each was last used."""
+        """Write down when each was last used. Raises `sqlite3.Error`; then that still waits."""
         with self.transaction():
             self.shelf.touch(self._used)
             self._used.clear()
 
     def close(self) -> None:
-        self.flush()
+        self._written_down()
         self.shelf.store.close()
 
     def stats(self) -> dict[str, float]:
@@ -220,7 +221,8 @@ class Reality:
             return {
                 **{name: float(self._counts[name]) for name in names},
                 **{
-                    str(each): float(self._counts[each]) for each in (Became.NEW, "observed", "forgotten", "unreadable")
+                    str(each): float(self._counts[each])
+                    for each in (Became.NEW, "observed", "forgotten", "unreadable", "flushes_failed", "uses_dropped")
                 },
                 **{f"found.{found}": float(self._counts[f"checked.{found}"]) for found in Found},
                 "hit_rate": self._counts["hits"] / looked if looked else 0.0,
@@ -257,9 +259,23 @@ class Reality:
             return None
 
     def _use(self, number: int, now_ns: int) -> None:
-        self._used[number] = now_ns
-        if len(self._used) >= UNWRITTEN:
+        self._used.pop(number, None)  # so that the oldest use stands first
+        self._used[number] = self.shelf.stamp(now_ns)
+        if len(self._used) < UNWRITTEN or self._written_down():
+            return
+        # Half of them, so that a disk that takes nothing is not tried again with every question.
+        for oldest in list(self._used)[: UNWRITTEN // 2]:
+            del self._used[oldest]
+            self._counts["uses_dropped"] += 1
+
+    def _written_down(self) -> bool:
+        """Whether the uses could be. Where not, some use is forgotten, but nobody goes without an answer for that."""
+        try:
             self.flush()
+        except sqlite3.Error:
+            self._counts["flushes_failed"] += 1
+            return False
+        return True
 
     # What becomes of it
 

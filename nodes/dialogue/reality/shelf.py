@@ -119,6 +119,12 @@ class Shelf:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        ((self._last,),) = store.rows("SELECT coalesce(max(used_ns), 0) FROM assumptions")
+
+    def stamp(self, now_ns: int) -> int:
+        """When something is used: `now_ns`, but later than any use before it, whatever the clock was set to."""
+        self._last = max(self._last + 1, now_ns)
+        return self._last
 
     def row(self, key: str) -> Row | None:
         found = self.store.rows(f"SELECT {_COLUMNS} FROM assumptions WHERE key = ?", key)  # noqa: S608
@@ -149,8 +155,8 @@ class Shelf:
             verified_ns=row.verified_ns,
         )
 
-    def put(self, one: Assumption, used_ns: int) -> int:
-        """Write it down as it is; its number. Edges are left alone."""
+    def put(self, one: Assumption, now_ns: int) -> int:
+        """Write it down as it is, used now; its number. Edges are left alone."""
         body = _Body(one.statement, one.value, one.subject, one.refuted)
         self.store.write(
             "INSERT INTO assumptions (key, level, standing, why, confidence, drift, owner, revision, made_ns,"
@@ -169,7 +175,7 @@ class Shelf:
             one.revision,
             one.made_ns,
             one.verified_ns,
-            used_ns,
+            self.stamp(now_ns),
             self.store.sealer.seal(msgspec.msgpack.encode(body), _place(one.key)),
         )
         return self.numbers([one.key])[one.key]
@@ -256,7 +262,7 @@ class Shelf:
         return [number for (number,) in self.store.rows(_LOOSE, spared, json.dumps(list(owed)), most)]
 
     def touch(self, used: dict[int, int]) -> None:
-        """Number → when it was last used."""
+        """Number → the stamp of its last use."""
         for number, used_ns in used.items():
             self.store.write("UPDATE assumptions SET used_ns = max(used_ns, ?) WHERE number = ?", used_ns, number)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nodes.dialogue.reality.assumption import Evidence, Level, Standing
-from nodes.dialogue.reality.cache import Reality
+from nodes.dialogue.reality.cache import UNWRITTEN, Reality
 from nodes.dialogue.reality.outcomes import Became, Circular, Found, UnknownAssumption, Unsupported
 from nodes.dialogue.reality.surprise import Response
 from tests.unit.dialogue.reality.caches import SECOND, assumption, open_cache
@@ -194,6 +194,37 @@ def test_past_its_bound_it_forgets_what_was_used_least_recently_and_bears_nothin
             Found.HOLDS,
         ]
         assert (cache.stats()["evictions"], cache.stats()["kept"]) == (1, 4)
+
+
+def test_after_the_clock_was_set_back_what_is_new_stays_and_what_was_used_longest_ago_goes(tmp_path: Path) -> None:
+    later = 10**18
+    with closing(open_cache(tmp_path, assumptions=4)) as cache:
+        for number in range(4):
+            cache.hold(assumption(f"ahead {number}"), later)
+    with closing(open_cache(tmp_path, assumptions=4)) as cache:
+        cache.check("ahead 0", 1)
+        for number in range(3):
+            cache.hold(assumption(f"new {number}"), 2 + number)
+        assert [found(cache, f"new {number}") for number in range(3)] == [Found.HOLDS] * 3
+        assert found(cache, "ahead 0") is Found.HOLDS
+        assert cache.stats()["evictions"] == 3
+
+
+def test_a_disk_that_takes_nothing_keeps_nobody_from_asking(cache: Reality) -> None:
+    keys = [f"k{number}" for number in range(UNWRITTEN + 10)]
+    with cache.transaction():
+        for key in keys:
+            cache.hold(assumption(key), 0)
+    cache.shelf.store._database.execute("PRAGMA query_only = ON")
+    for now in (1, 2):
+        assert {cache.check(key, now).found for key in keys} == {Found.HOLDS}
+    assert len(cache._used) < UNWRITTEN
+    stats = cache.stats()
+    assert 0 < stats["flushes_failed"] <= 5
+    assert stats["uses_dropped"] == stats["flushes_failed"] * UNWRITTEN // 2
+    cache.shelf.store._database.execute("PRAGMA query_only = OFF")
+    cache.flush()
+    assert [row.key for row in cache.shelf.listed("", 2)] == [keys[-1], keys[-2]]
 
 
 def test_exchanges_and_cascades_are_bounded(tmp_path: Path) -> None:
