@@ -7,8 +7,12 @@ from pathlib import Path
 
 
 def temperature(root: Path = Path("/")) -> float | None:
-    """°C of the hottest zone."""
-    zones = [_number(zone / "temp") for zone in (root / "sys/class/thermal").glob("thermal_zone*")]
+    """°C of the hottest zone. That of a Jetson's power chip always says 100, and is none."""
+    zones = [
+        _number(zone / "temp")
+        for zone in (root / "sys/class/thermal").glob("thermal_zone*")
+        if not _text(zone / "type").startswith("PMIC")
+    ]
     return max((zone / 1000 for zone in zones if zone is not None), default=None)
 
 

@@ -13,15 +13,20 @@ class Bill:
         """`leg` names the stretch; no other has this name."""
         self.leg = leg
         self._claims = 0
+        self._spent_s = 0.0
         self._claimed_s = 0.0
         self._open: Settle | None = None
 
-    def claim(self, spent_s: float) -> Settle | None:
-        """What to have booked now that the stretch has taken so many processor seconds; None for nothing."""
-        if self._open is None and spent_s > self._claimed_s:
+    def spent(self, seconds: float) -> None:
+        """So many processor seconds the stretch has taken so far."""
+        self._spent_s = max(self._spent_s, seconds)
+
+    def claim(self) -> Settle | None:
+        """What is to be booked now; None for nothing."""
+        if self._open is None and self._spent_s > self._claimed_s:
             self._claims += 1
-            self._open = Settle(ident=f"{self.leg}/{self._claims}", kind="dream", cpu_s=spent_s - self._claimed_s)
-            self._claimed_s = spent_s
+            seconds, self._claimed_s = self._spent_s - self._claimed_s, self._spent_s
+            self._open = Settle(ident=f"{self.leg}/{self._claims}", kind="dream", cpu_s=seconds)
         return self._open
 
     def booked(self) -> None:

@@ -45,6 +45,8 @@ class Collector:
         self._database = open_database(path, _SCHEMA)
         self.secret = self._read_secret()
         self._held = int(self._database.execute("SELECT count(*) FROM example").fetchone()[0])
+        self.latest_ns = int(self._database.execute("SELECT coalesce(max(received_ns), 0) FROM example").fetchone()[0])
+        """When the last one came: a wall time that never falls, whatever the clock does."""
         self._counts = {"kept": 0, "refused": 0, "repeated": 0, "duplicates": 0, "evicted": 0, "revised": 0}
 
     def offer(self, keep: Keep, received_ns: int) -> Kept:
@@ -60,6 +62,7 @@ class Collector:
         mark = conversation_digest(self.secret, keep.messages, keep.answer)
         if self._has("digest", mark):
             return self._reply(keep, False, "the same question was answered the same before", "duplicates")
+        received_ns = self.latest_ns = max(received_ns, self.latest_ns + 1)
         with self._database:
             self._insert(from_offer(keep, received_ns), mark)
             evicted = self._evict(self._held + 1)
@@ -96,7 +99,7 @@ class Collector:
         return self._held
 
     def received_since(self, moment_ns: int) -> int:
-        """How many came after the moment (wall time)."""
+        """How many came after the moment, which was `latest_ns` once."""
         query = "SELECT count(*) FROM example WHERE received_ns > ?"
         return int(self._database.execute(query, (moment_ns,)).fetchone()[0])
 

@@ -182,7 +182,7 @@ class Dreamer:
             champion=self._adapters.current(chosen.level),
             settings=self._settings,
             seed=int.from_bytes(hashlib.sha256(ident.encode()).digest()[:6], "big"),
-            material_ns=self._clock.wall_ns(),
+            material_ns=self._collector.latest_ns,
             examples=self._collector.count,
         )
 

@@ -36,12 +36,15 @@ from protocol.messages.dream import (
     StartDream,
 )
 from protocol.messages.metabolism import Metabolic, MetabolicState
+from protocol.messages.node import NodeState
 from runtime.node import Call, Node, run, serve
 from runtime.paths import private_directory
 from runtime.sealing import Sealer
 
 CONTROLLER = "metabolic_controller"
 _SETTLE_S = 5.0
+MOST_OWING = 64
+"""Stretches whose costs wait for a controller; past it the oldest is given up, and said."""
 _ENDED = None
 """Put to whoever follows a dream when it is over."""
 
@@ -84,7 +87,9 @@ class DreamConsolidator(Node):
         self._may_dream = False
         """Whether the whole dreams. Known sooner than the transition counts as taken up."""
         self._followers: set[Follower] = set()
-        self._bill = Bill("")
+        self._bills: dict[str, Bill] = {}
+        """By stretch; of those before the last, only what was not booked yet."""
+        self._ailing = False
         self._changed = asyncio.Event()
         """Set when there may be more to learn than was said."""
         self._backlog: DreamBacklog | None = None
@@ -166,12 +171,12 @@ class DreamConsolidator(Node):
             ended = await dreaming
             self._announce(ended)
             if ended.leg:
-                self.spawn(self._charge(self._bill_of(ended.leg), ended.completed.cpu_s))
+                self.spawn(self._charge(ended.leg, ended.completed.cpu_s))
             return ended.completed
         finally:
-            self._tell()
             for follower in self._followers:
                 follower.put_nowait(_ENDED)
+            self._tell()
 
     def _progressed(self, progress: DreamProgress) -> None:
         self.publish(progress)
@@ -210,24 +215,47 @@ class DreamConsolidator(Node):
         while not dreaming.done():
             await asyncio.wait({dreaming}, timeout=CHARGE_S)
             if not dreaming.done() and self._dreamer.leg:
-                await self._charge(self._bill_of(self._dreamer.leg), self._dreamer.spent_s())
+                await self._charge(self._dreamer.leg, self._dreamer.spent_s())
+        if dreaming.cancelled():
+            return
+        if (error := dreaming.exception()) is not None:  # not tried again before the whole dreams anew
+            self._ail(f"a dream could not go on: {error}")
+            return
+        self._ail("")
         if self._may_dream and self._backlog is not None and self._backlog.examples > 0:
             self._begin(asked_for=False, reason="there is more to learn")
 
-    async def _charge(self, bill: Bill, spent_s: float) -> None:
-        """Have what the stretch has spent so far booked, after what of it was claimed and not answered."""
-        while (claim := bill.claim(spent_s)) is not None:
+    def _ail(self, problem: str) -> None:
+        """Degraded while there is a problem, ready again once there is none."""
+        if problem:
+            self.health(NodeState.DEGRADED, problem)
+        elif self._ailing:
+            self.health(NodeState.READY)
+        self._ailing = bool(problem)
+
+    async def _charge(self, leg: str, spent_s: float) -> None:
+        """Have booked what the stretch has spent so far, and what others left owing."""
+        bill = self._bills.setdefault(leg, Bill(leg))
+        while len(self._bills) > MOST_OWING:
+            self.log.error("dream.unpaid", leg=next(iter(self._bills)))
+            del self._bills[next(iter(self._bills))]
+        bill.spent(spent_s)
+        for each in list(self._bills.values()):
+            if not await self._settle(each):
+                return
+            if each.leg != self._dreamer.leg:
+                self._bills.pop(each.leg, None)
+
+    async def _settle(self, bill: Bill) -> bool:
+        """Whether all that the bill claims is booked."""
+        while (claim := bill.claim()) is not None:
             try:
                 await self.call(CONTROLLER, claim, deadline=_SETTLE_S, idempotency_key=claim.ident)
             except SageError as error:
                 self.log.warning("dream.unsettled", leg=bill.leg, cpu_s=claim.cpu_s, error=str(error))
-                return
+                return False
             bill.booked()
-
-    def _bill_of(self, leg: str) -> Bill:
-        if self._bill.leg != leg:
-            self._bill = Bill(leg)
-        return self._bill
+        return True
 
     async def _keep_telling(self) -> None:
         """Say how much there is to learn: at first, and a while after that may have changed."""
@@ -241,7 +269,7 @@ class DreamConsolidator(Node):
     def _tell(self) -> None:
         try:
             backlog = self._dreamer.backlog()
-        except SageError as error:
+        except Exception as error:  # a damaged or a full store must not end the telling
             self.log.warning("dream.backlog_unknown", error=str(error))
             backlog = DreamBacklog(examples=0, why=str(error))
         if backlog != self._backlog:

@@ -1,6 +1,7 @@
 """How often the consolidator speaks of itself."""
 
-CHARGE_S = 30.0
+CHARGE_S = 5.0
 """How often a dream under way is charged."""
-TELL_S = 15.0
-"""How long after an example came it is said how much there is to learn: counting them reads them all."""
+TELL_S = 60.0
+"""How long after an example came it is said how much there is to learn: counting reads all of them, a third of a
+second for 5,000."""

@@ -75,7 +75,6 @@ def load(before: Usage, now: Usage) -> float | None:
     ticks = (now.at_s - before.at_s) * os.sysconf("SC_CLK_TCK") * (os.cpu_count() or 1)
     if ticks <= 0:
         return None
-    # A process that ended takes its own ticks with it, while those of the whole machine stay.
     own = max(0, now.own - before.own)
     return min(1.0, max(0.0, (now.busy - before.busy - own) / ticks))
 
@@ -101,7 +100,8 @@ def _own(ancestor: int, root: Path) -> int:
             # The name in parentheses may hold anything; the fields begin after the last one.
             fields = stat.rpartition(")")[2].split()
             pid = int(entry.name)
-            parents[pid], used[pid] = int(fields[1]), int(fields[11]) + int(fields[12])
+            # With that of children that ended: their time must not be taken for that of others.
+            parents[pid], used[pid] = int(fields[1]), sum(map(int, fields[11:15]))
     return sum(ticks for pid, ticks in used.items() if _descends(pid, ancestor, parents))
 
 

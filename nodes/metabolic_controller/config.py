@@ -10,6 +10,8 @@ from protocol.messages.metabolism import Metabolic, Policy
 from runtime.units import Duration
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+ERRORS_KEPT = 256
+"""Failures that are remembered at most."""
 LOUD = 0.9
 """Salience to which no sleep may be deaf."""
 Atp = Annotated[float, msgspec.Meta(ge=0)]
@@ -152,8 +154,17 @@ def misordered(config: MetabolismConfig) -> list[str]:
     `nodes.metabolic_controller.explore`, which needs none of them to be true.
     """
     focus, rest, dream, crisis, energy = config.focus, config.rest, config.dream, config.crisis, config.energy
-    night, body = config.night, config.body
+    night, body, senses = config.night, config.body, config.senses
     rules = (
+        (senses.speech_limit > 0, "senses.speech_limit must be above 0, or sleep is deaf to speech"),
+        (senses.exchange_limit > 0, "senses.exchange_limit must be above 0, or sleep is deaf to questions"),
+        (senses.request_hold > 0, "senses.request_hold must be above 0, or no operator is followed"),
+        (senses.salience_half_life > 0, "senses.salience_half_life must be above 0, or nothing ever matters"),
+        (crisis.window > 0, "crisis.window must be above 0, or no failure counts"),
+        (
+            crisis.enter_errors <= ERRORS_KEPT,
+            f"crisis.enter_errors must not exceed {ERRORS_KEPT}, for so many failures are remembered",
+        ),
         (night.rest_after <= rest.after, "night.rest_after must not exceed rest.after: sleep is easier by night"),
         (night.dream_after <= dream.after, "night.dream_after must not exceed dream.after: sleep is easier by night"),
         (

@@ -121,13 +121,14 @@ class Metabolism:
         self.lapsed += len(late)
 
     def _enter(self, decision: Decision, now_s: float) -> Standing:
-        self.account = energy.elapse(self.account, self.standing.state, now_s, self.config.energy)
+        left = self.standing.state
+        self.account = energy.elapse(self.account, left, now_s, self.config.energy)
         self.standing = Standing(
             state=decision.state,
             number=self.standing.number + 1,
             reason=decision.reason,
             since_s=now_s,
-            previous=self.standing.state,
+            previous=left,
         )
-        self.sensed = senses.release(self.sensed, decision.state)
+        self.sensed = senses.release(self.sensed, left, decision.state)
         return self.standing

@@ -14,7 +14,7 @@ from nodes.metabolic_controller.config import MetabolismConfig
 from nodes.metabolic_controller.metabolism import Metabolism, Standing
 from nodes.metabolic_controller.senses import Senses
 from nodes.metabolic_controller.store import Store, StoreError
-from protocol.errors import ConfigError
+from protocol.errors import BadRequest, ConfigError
 from protocol.messages.audio import SpeechActivity
 from protocol.messages.context import Classified
 from protocol.messages.dialogue import ExchangeCompleted, ExchangeStarted
@@ -84,7 +84,8 @@ class MetabolicController(Node):
     async def stop(self) -> None:
         if self._started:
             self._metabolism.advance(self._now())
-            bookkeeping.keep(self._metabolism, self._store, self.clock.wall_ns())
+            self._write(lambda: bookkeeping.keep(self._metabolism, self._store, self.clock.wall_ns()))
+            self._write(self._remember)
             self._store.close()
 
     # What happens
@@ -122,6 +123,7 @@ class MetabolicController(Node):
         self._pass_time()
         made, refused = self._metabolism.request(request.state, self._now())
         self._publish(made)
+        self._write(self._remember)
         self.log.info("state.requested", wish=request.state, who=request.who, by=call.caller, refused=refused)
         said = self._said()
         return msgspec.structs.replace(said, reason=refused) if refused else said
@@ -147,6 +149,8 @@ class MetabolicController(Node):
     @serve(Rouse)
     async def rouse(self, request: Rouse, _call: Call) -> MetabolicState:
         """Wake the whole, at once."""
+        if not 0 <= request.salience <= 1:
+            raise BadRequest(f"a salience lies between 0 and 1, not at {request.salience}", place="metabolic/rouse")
         self._pass_time()
         self._publish(self._metabolism.rouse(request.reason, request.salience, self._now()))
         return self._said()
@@ -157,7 +161,8 @@ class MetabolicController(Node):
         settled = bookkeeping.settle(self._metabolism, self._store, claim, self._now(), self.clock.wall_ns())
         self._settled += 1
         self._repeated += settled.repeated
-        self._source = claim.source or "cpu"
+        if claim.kind == "exchange":
+            self._source = claim.source or "cpu"
         self._pass_time()
         self._publish_energy()
         return settled
@@ -201,6 +206,11 @@ class MetabolicController(Node):
     def _enter_in_books(self, said: MetabolicState) -> None:
         self._store.entered(said, self._metabolism.account)
         self._metabolism.account = self._metabolism.account.written()
+        self._remember()
+
+    def _remember(self) -> None:
+        """Write down what is sensed, so that a restart forgets no failure and no wish."""
+        self._store.sensed(senses.remember(self._metabolism.sensed, self._now(), self.clock.wall_ns()))
 
     async def _keep_ticking(self) -> None:
         while True:
@@ -250,7 +260,7 @@ class MetabolicController(Node):
         now = self._now()
         opened = self._store.account(self.clock.wall_ns()) or energy.open_account(self._config.energy, now)
         account = energy.resume(opened, now, self._config.energy)
-        sensed = Senses(stirred_s=now, lessons=self._store.lessons())
+        sensed = senses.recall(self._store.senses(), self._store.lessons(), now, self.clock.wall_ns())
         said = self._store.last()
         if said is None:
             first = Standing(state=Metabolic.WAKE, number=1, reason="first start", since_s=now)

@@ -5,6 +5,7 @@ What was found sound is remembered by the digest of the configuration and of the
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def faults(settings: MetabolismConfig, remembered: Path) -> list[str]:
         pass  # then it is searched
     found = explore.faults(settings)
     if not found:
-        write_atomically(remembered, digest.encode())
+        with contextlib.suppress(OSError):  # it is searched again the next time
+            write_atomically(remembered, digest.encode())
     return found
 
 

@@ -7,7 +7,7 @@ Who is refused, and who never is:
                                   what would go beyond is refused, so that a cheaper level is chosen
     an exchange that has nothing  granted: people are answered; what it spends beyond the overdraft comes out of the
     cheaper to turn to (`least`)  reserve when it is settled
-    a dream, a load               granted from what there is; they do not overdraw
+    a dream, a load               granted from what there is, where one asks; a dream is charged while it lasts instead
 
 A reservation that nobody settles is given back when its time is over. Values in, values out.
 """

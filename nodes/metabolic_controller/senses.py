@@ -8,12 +8,10 @@ from __future__ import annotations
 import msgspec
 
 from nodes.metabolic_controller.body import Body, strain
-from nodes.metabolic_controller.config import MetabolismConfig, SensesConfig
+from nodes.metabolic_controller.config import ERRORS_KEPT, MetabolismConfig, SensesConfig
 from nodes.metabolic_controller.machine import ASLEEP, Inputs
 from protocol.messages.metabolism import Metabolic
 
-ERRORS_KEPT = 256
-"""More failures than any threshold asks for."""
 ENDED_KEPT = 256
 NOON = 12.0
 
@@ -43,6 +41,45 @@ class Senses(msgspec.Struct, frozen=True, kw_only=True):
     """As it was when it was last looked at."""
 
 
+class Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the senses outlives the controller. Wall times, in ns."""
+
+    errors: tuple[int, ...] = ()
+    wish: Metabolic | None = None
+    wished_ns: int = 0
+    salience: float = 0.0
+    salience_ns: int = 0
+
+
+def remember(senses: Senses, now_s: float, wall_ns: int) -> Remembered:
+    def wall(at_s: float) -> int:
+        return wall_ns - round((now_s - at_s) * 1e9)
+
+    return Remembered(
+        errors=tuple(wall(at_s) for at_s in senses.errors),
+        wish=senses.wish.state if senses.wish else None,
+        wished_ns=wall(senses.wish.since_s) if senses.wish else 0,
+        salience=senses.salience,
+        salience_ns=wall(senses.salience_s),
+    )
+
+
+def recall(known: Remembered, lessons: int, now_s: float, wall_ns: int) -> Senses:
+    """The senses of a controller that has just started. What a clock that was put back calls the future is now."""
+
+    def clock(at_ns: int) -> float:
+        return now_s - max(0.0, (wall_ns - at_ns) / 1e9)
+
+    return Senses(
+        stirred_s=now_s,
+        salience=known.salience,
+        salience_s=clock(known.salience_ns),
+        errors=tuple(clock(at_ns) for at_ns in known.errors),
+        wish=Wish(known.wish, clock(known.wished_ns)) if known.wish else None,
+        lessons=lessons,
+    )
+
+
 def speech(senses: Senses, speaking: bool, now_s: float) -> Senses:
     return msgspec.structs.replace(senses, stirred_s=now_s, speaking_s=now_s if speaking else None)
 
@@ -61,7 +98,7 @@ def completed(senses: Senses, exchange: str, failed: bool, now_s: float) -> Sens
 
 def noticed(senses: Senses, salience: float, now_s: float, config: SensesConfig) -> Senses:
     """Something of this salience happened. What is more salient still than it stays so."""
-    now = max(salience, faded(senses, now_s, config))
+    now = max(min(1.0, max(0.0, salience)), faded(senses, now_s, config))
     return msgspec.structs.replace(senses, stirred_s=now_s, salience=now, salience_s=now_s)
 
 
@@ -96,9 +133,9 @@ def forget(senses: Senses, now_s: float, config: MetabolismConfig) -> Senses:
     )
 
 
-def release(senses: Senses, state: Metabolic) -> Senses:
+def release(senses: Senses, left: Metabolic, state: Metabolic) -> Senses:
     """A wish for sleep ends when the whole was roused from it: it does not fall asleep again between two sentences."""
-    if senses.wish is None or senses.wish.state not in ASLEEP or state is senses.wish.state:
+    if senses.wish is None or senses.wish.state not in ASLEEP or left not in ASLEEP or state is senses.wish.state:
         return senses
     return msgspec.structs.replace(senses, wish=None)
 

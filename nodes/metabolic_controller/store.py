@@ -10,16 +10,19 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from nodes.metabolic_controller import books
 from nodes.metabolic_controller.accounts import Account
+from nodes.metabolic_controller.senses import Remembered
 from protocol.errors import SageError
 from protocol.messages.metabolism import MetabolicState, Moved
 
 SCHEMA = 2
+BUSY_S = 0.2
+"""How long a write waits for somebody else who holds the file: the loop stands still meanwhile."""
 TRANSITIONS_KEPT = 10_000
 SETTLED_KEPT_NS = 90 * 86_400 * 10**9
 """Nobody settles the same exchange again after ninety days."""
@@ -38,10 +41,14 @@ _FIRST = (
 
 _SECOND = (
     "DROP TABLE dreamt",
+    "CREATE TABLE senses (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), remembered BLOB NOT NULL) STRICT",
     "CREATE TABLE backlog (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), lessons INTEGER NOT NULL) STRICT",
     "CREATE INDEX settled_when ON settled (wall_ns)",
     *books.TABLES,
 )
+
+
+T = TypeVar("T")
 
 
 class StoreError(SageError):
@@ -55,7 +62,7 @@ class Store:
         self.path = path
         with self._named("cannot be opened"):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._base = sqlite3.connect(path, isolation_level=None)
+            self._base = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
             try:
                 self._prepare()
             except BaseException:
@@ -68,7 +75,7 @@ class Store:
     def last(self) -> MetabolicState | None:
         """The last transition, None before the first."""
         row = self._one("SELECT said FROM transitions ORDER BY number DESC LIMIT 1")
-        return msgspec.msgpack.decode(row[0], type=MetabolicState) if row else None
+        return self._decoded(row[0], MetabolicState) if row else None
 
     def transitions(self, since_ns: int, limit: int) -> list[MetabolicState]:
         """The last `limit` transitions after a wall time, oldest first."""
@@ -76,7 +83,7 @@ class Store:
             rows = self._base.execute(
                 "SELECT said FROM transitions WHERE wall_ns > ? ORDER BY number DESC LIMIT ?", (since_ns, limit)
             ).fetchall()
-        return [msgspec.msgpack.decode(said, type=MetabolicState) for (said,) in reversed(rows)]
+        return [self._decoded(said, MetabolicState) for (said,) in reversed(rows)]
 
     def account(self, wall_ns: int) -> Account | None:
         """The account as it was last written; its clock, and those of what is held, begin at 0. None before that."""
@@ -152,10 +159,29 @@ class Store:
         with self._writing():
             books.keep(self._base, account, wall_ns)
 
+    def senses(self) -> Remembered:
+        """What was sensed when that was last written; nothing before."""
+        row = self._one("SELECT remembered FROM senses")
+        return self._decoded(row[0], Remembered) if row else Remembered()
+
+    def sensed(self, remembered: Remembered) -> None:
+        with self._writing():
+            self._base.execute("INSERT OR REPLACE INTO senses VALUES (1, ?)", (msgspec.msgpack.encode(remembered),))
+
     def learned(self, lessons: int) -> None:
         """There is so much to learn from."""
         with self._writing():
             self._base.execute("INSERT OR REPLACE INTO backlog VALUES (1, ?)", (lessons,))
+
+    def _decoded(self, kept: bytes, type_: type[T]) -> T:
+        try:
+            return msgspec.msgpack.decode(kept, type=type_)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise StoreError(
+                f"the controller's memory is damaged: {error}",
+                place=str(self.path),
+                remedy="move it away to begin anew; the books begin anew with it",
+            ) from error
 
     def _one(self, query: str, values: tuple[str, ...] = ()) -> tuple[Any, ...] | None:
         with self._named("cannot be read"):

@@ -132,8 +132,16 @@ def test_an_example_moved_to_another_place_does_not_open(tmp_path: Path, collect
 
 def test_it_tells_how_many_came_since_a_moment(collector: Collector) -> None:
     for number in range(5):
+        collector.offer(offer(f"x{number}"), 10 + number)
+    assert collector.received_since(12) == 2
+
+
+def test_what_comes_after_the_clock_was_put_back_is_new_all_the_same(collector: Collector) -> None:
+    collector.offer(offer("x0"), 30 * 86_400 * 10**9)
+    read = collector.latest_ns
+    for number in range(1, 4):
         collector.offer(offer(f"x{number}"), number)
-    assert collector.received_since(2) == 2
+    assert collector.received_since(read) == 3
 
 
 def test_what_is_learned_later_reaches_a_kept_example(collector: Collector) -> None:

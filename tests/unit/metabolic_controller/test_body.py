@@ -35,6 +35,8 @@ def test_the_hottest_zone_counts_and_one_that_cannot_be_read_does_not(tmp_path: 
         sys__class__thermal__thermal_zone0__temp="47000\n",
         sys__class__thermal__thermal_zone1__temp="61500\n",
         sys__class__thermal__thermal_zone2__temp="n/a\n",
+        sys__class__thermal__thermal_zone3__temp="100000\n",
+        sys__class__thermal__thermal_zone3__type="PMIC-Die\n",
         sys__class__thermal__cooling_device0__temp="99000\n",
     )
     assert body.look(None, None, tmp_path).temperature == 61.5
@@ -46,12 +48,13 @@ def test_only_a_battery_that_is_being_emptied_counts(tmp_path: Path):
     assert body.look(None, None, tmp_path).battery is None
     supply(tmp_path, "BAT1", type="Battery", status="Discharging", capacity="40")
     supply(tmp_path, "BAT2", type="Battery", status="Discharging", capacity="20")
+    supply(tmp_path, "mouse", type="Battery", scope="Device", status="Discharging", capacity="3")
     assert body.look(None, None, tmp_path).battery == 0.2
 
 
-def process(root: Path, pid: int, parent: int, ticks: int, name: str = "python") -> None:
+def process(root: Path, pid: int, parent: int, ticks: int, name: str = "python", ended: int = 0) -> None:
     zeros = " ".join("0" * 9)
-    write(root, **{f"proc__{pid}__stat": f"{pid} ({name}) S {parent} {zeros} {ticks} 0 0 0 20 0"})
+    write(root, **{f"proc__{pid}__stat": f"{pid} ({name}) S {parent} {zeros} {ticks} 0 {ended} 0 20 0"})
 
 
 def test_load_is_what_others_use_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -69,6 +72,16 @@ def test_load_is_what_others_use_of_the_machine(tmp_path: Path, monkeypatch: pyt
     now = body.usage(1.0, 10, tmp_path)
     assert body.look(before, now, tmp_path).load == pytest.approx((200 - 100) / 200)
     assert body.load(before, before) is None, "no time has passed"
+
+
+def test_what_a_child_that_ended_used_is_still_ours(tmp_path: Path):
+    write(tmp_path, proc__stat="cpu  0 0 0 0 0 0 0 0 0 0\n")
+    process(tmp_path, 10, 1, 5)
+    process(tmp_path, 11, 10, 900)
+    before = body.usage(0.0, 10, tmp_path)
+    (tmp_path / "proc/11/stat").unlink()
+    process(tmp_path, 10, 1, 5, ended=900)
+    assert body.usage(1.0, 10, tmp_path).own == before.own == 905
 
 
 def test_a_process_of_our_own_that_ended_makes_no_load_below_nothing():

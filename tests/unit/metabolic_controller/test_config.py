@@ -37,6 +37,12 @@ def test_the_shipped_thresholds_go_together():
         ("body", {"battery_low": 0.3}, "body.battery_low"),
         ("body", {"idle": 0.9}, "body.idle"),
         ("body", {"every": 0.0}, "body.every"),
+        ("senses", {"speech_limit": 0.0}, "senses.speech_limit"),
+        ("senses", {"exchange_limit": 0.0}, "senses.exchange_limit"),
+        ("senses", {"request_hold": 0.0}, "senses.request_hold"),
+        ("senses", {"salience_half_life": 0.0}, "senses.salience_half_life"),
+        ("crisis", {"window": 0.0}, "crisis.window"),
+        ("crisis", {"enter_errors": 300}, "crisis.enter_errors"),
         ("energy", {"rates": {}}, "energy.rates must name every state; missing: WAKE, FOCUS, REST, DREAM, CRISIS"),
     ],
 )

@@ -95,3 +95,10 @@ def test_what_is_said_carries_policy_budget_and_wall_time():
     assert (said.state, said.number, said.budget) == (REST, 7, 0.0)
     assert said.since_ns == 990_000_000_000
     assert (said.policy.answer, said.policy.keep_models) == ("nobody", False)
+
+
+def test_a_wish_for_sleep_in_a_crisis_is_followed_once_that_is_over():
+    whole = alive(CRISIS)
+    made, later = whole.request(REST, 2.0)
+    assert (made, later) == (None, "REST follows when CRISIS has lasted its shortest time")
+    assert [whole.advance(now).state for now in (22.0, 27.5)] == [WAKE, REST]

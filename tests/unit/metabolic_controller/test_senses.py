@@ -34,7 +34,7 @@ def test_somebody_waits_from_start_to_completion_of_an_exchange():
     asked = senses.started(senses.started(Senses(stirred_s=0.0), "a", 1.0), "b", 2.0)
     assert read(asked, 5.0).waiting == 2
     assert read(senses.completed(asked, "a", False, 5.0), 5.0).waiting == 1
-    assert read(asked, 400.0).waiting == 0, "an exchange that nobody completed keeps nobody awake for ever"
+    assert read(asked, 1000.0).waiting == 0, "an exchange that nobody completed keeps nobody awake for ever"
 
 
 def test_only_recent_failures_count():
@@ -66,12 +66,33 @@ def test_a_wish_binds_for_its_time():
 
 def test_a_wish_for_sleep_ends_with_the_sleep_it_asked_for():
     asked = senses.wished(Senses(stirred_s=0.0), Metabolic.DREAM, 0.0)
-    assert senses.release(asked, Metabolic.DREAM) is asked
-    assert senses.release(asked, Metabolic.WAKE).wish is None
+    assert senses.release(asked, Metabolic.WAKE, Metabolic.DREAM) is asked
+    assert senses.release(asked, Metabolic.DREAM, Metabolic.WAKE).wish is None
     held = senses.wished(asked, Metabolic.FOCUS, 0.0)
-    assert senses.release(held, Metabolic.CRISIS) is held
+    assert senses.release(held, Metabolic.WAKE, Metabolic.CRISIS) is held
 
 
 def test_an_exchange_whose_end_was_heard_before_its_start_keeps_nobody_awake():
     ended = senses.completed(Senses(stirred_s=0.0), "a", False, 1.0)
     assert read(senses.started(ended, "a", 1.0), 2.0).waiting == 0
+
+
+def test_a_restart_forgets_no_failure_no_wish_and_nothing_salient():
+    sensed = senses.wished(senses.completed(Senses(stirred_s=0.0), "a", True, 80.0), Metabolic.REST, 90.0)
+    sensed = senses.noticed(sensed, 0.8, 95.0, CONFIG.senses)
+    known = senses.remember(sensed, 100.0, 1_000 * 10**9)
+    later = senses.recall(known, 5, 7.0, 1_010 * 10**9)
+    inputs = read(later, 7.0)
+    assert (inputs.errors, inputs.request, inputs.lessons) == (1, Metabolic.REST, 5)
+    assert later.errors == (7.0 - 30.0,)
+    assert inputs.salience == pytest.approx(senses.faded(sensed, 110.0, CONFIG.senses))
+
+
+def test_what_a_clock_that_was_put_back_calls_the_future_is_taken_for_now():
+    known = senses.remember(senses.wished(Senses(stirred_s=0.0), Metabolic.DREAM, 0.0), 0.0, 9_000 * 10**9)
+    assert senses.recall(known, 0, 50.0, 1_000 * 10**9).wish.since_s == 50.0
+
+
+def test_a_salience_beyond_its_bounds_counts_as_the_bound():
+    for wild, taken in ((float("inf"), 1.0), (7.0, 1.0), (-3.0, 0.0)):
+        assert senses.noticed(Senses(stirred_s=0.0), wild, 1.0, CONFIG.senses).salience == taken

@@ -8,6 +8,7 @@ import pytest
 
 from nodes.metabolic_controller import books, reservations
 from nodes.metabolic_controller.accounts import BUDGET, OPENING, RESERVED, Account, Reservation, post
+from nodes.metabolic_controller.senses import Remembered
 from nodes.metabolic_controller.store import Store, StoreError
 from protocol.messages.metabolism import Metabolic, MetabolicState
 
@@ -44,6 +45,24 @@ def test_a_settlement_and_the_account_that_paid_it_are_kept_together(tmp_path: P
         with pytest.raises(StoreError, match="UNIQUE"):
             store.settle("x", "exchange", 7, account(5), 2)
         assert (store.settled("x"), store.account(0).balances, store.audit()) == (7, ACCOUNT.balances, "")
+
+
+def test_a_damaged_memory_is_named(tmp_path: Path):
+    with closing(Store(tmp_path / "m.sqlite")) as store:
+        store.entered(said(1), ACCOUNT)
+    with closing(sqlite3.connect(tmp_path / "m.sqlite", isolation_level=None)) as base:
+        base.execute("UPDATE transitions SET said = x'c1'")
+    with closing(Store(tmp_path / "m.sqlite")) as store, pytest.raises(StoreError, match="is damaged"):
+        store.last()
+
+
+def test_what_was_sensed_is_kept(tmp_path: Path):
+    known = Remembered(errors=(3, 4), wish=Metabolic.REST, wished_ns=9)
+    with closing(Store(tmp_path / "m.sqlite")) as store:
+        assert store.senses() == Remembered()
+        store.sensed(known)
+    with closing(Store(tmp_path / "m.sqlite")) as store:
+        assert store.senses() == known
 
 
 def test_how_much_there_is_to_learn_is_as_it_was_last_told(tmp_path: Path):
