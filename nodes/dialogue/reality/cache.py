@@ -43,6 +43,8 @@ REFUTED = 8
 """Refuted values remembered of one assumption."""
 OWED = ("prefix", "sense")
 """Kinds (see `kept`) of which a broken one notes that something is to be dropped elsewhere: it stays until then."""
+GROUND = "conversation"
+"""Kind on which these rest. What is owed, and its broken ground, does not count as kept; it has a bound of its own."""
 UNWRITTEN = 256
 """Uses that wait to be written down with the next change; a crash forgets no more than which came last."""
 
@@ -214,6 +216,11 @@ class Reality:
         self._written_down()
         self.shelf.store.close()
 
+    @property
+    def given_up(self) -> int:
+        """Debts that were dropped, never paid, because too many were owed."""
+        return self._counts["given_up"]
+
     def stats(self) -> dict[str, float]:
         with self._lock:
             looked = self._counts["hits"] + self._counts["misses"]
@@ -224,6 +231,8 @@ class Reality:
                     str(each): float(self._counts[each])
                     for each in (Became.NEW, "observed", "forgotten", "unreadable", "flushes_failed", "uses_dropped")
                 },
+                "owed": float(len(self.shelf.owed(OWED))),
+                "given_up": float(self.given_up),
                 **{f"found.{found}": float(self._counts[f"checked.{found}"]) for found in Found},
                 "hit_rate": self._counts["hits"] / looked if looked else 0.0,
                 "rebuild_s": self._rebuild_s,
@@ -329,8 +338,17 @@ class Reality:
         return seen, depth
 
     def _make_room(self, spared: int) -> None:
-        """Forget what was used least recently and bears nothing until no more are kept than may be."""
-        while (over := self.shelf.count() - self.config.kept.assumptions) > 0:
+        """Forget what was used least recently and bears nothing until no more are kept than may be.
+
+        Of what is owed as well: state that was used longest ago is the likeliest to be gone where it was kept.
+        """
+        kept, count = self.config.kept, self.shelf.count()
+        if count > kept.owed and (debts := self.shelf.owed(OWED)[: -kept.owed]):
+            self._counts["given_up"] += self.shelf.remove(debts)
+        while self.shelf.count() > kept.assumptions:
+            over = self.shelf.count() - len(self.shelf.owed((*OWED, GROUND))) - kept.assumptions
+            if over <= 0:
+                return
             self.flush()
             loose = self.shelf.loose(over, spared, OWED)
             if not loose:

@@ -6,7 +6,7 @@
 A worker's next reply says how many of the tokens it still had; far fewer than it was taken to have is a surprise. What
 is broken, because the conversation it rests on was forgotten or somebody saw it to be wrong, is dropped where it is
 kept, and computed again with the next turn. The broken assumption itself is the note that this is still owed; it goes
-once it was done.
+once it was done, or once more is owed than is kept of that.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ class Dropper:
         self.postponed = 0
         self.refused = 0
         """Asked of nodes that cannot drop anything."""
+        self._told_given_up = 0
 
     def poke(self) -> None:
         """Something was broken, or somebody is back: look at once."""
@@ -111,6 +112,7 @@ class Dropper:
 
     async def round(self) -> int:
         """Try everything that is owed once; how many are left."""
+        self._tell_given_up()
         left = 0
         for kind in (PREFIX, SENSE):
             for owed in await asyncio.to_thread(self._reality.broken, kind):
@@ -135,6 +137,12 @@ class Dropper:
             self.dropped += 1
         await asyncio.to_thread(self._reality.forget, key=owed.key)
         return True
+
+    def _tell_given_up(self) -> None:
+        """Say of debts that were given up, for want of room, that nobody has dropped what they speak of."""
+        if (given_up := self._reality.given_up) > self._told_given_up:
+            self._log.warning("reality.drops_given_up", count=given_up - self._told_given_up, total=given_up)
+            self._told_given_up = given_up
 
     def _request(self, owed: Assumption) -> tuple[str, Any]:
         kind, _, rest = owed.key.partition("/")

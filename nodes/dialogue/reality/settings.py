@@ -51,6 +51,8 @@ class Confidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     assumptions: Count = 4096
     """Past it, what was used least recently and bears nothing goes."""
+    owed: Count = 1024
+    """What others are still to drop; past it, what was used longest ago is given up."""
     exchanges: Count = 8192
     """Exchanges of which it is known from which assumption they were answered."""
     cascades: Count = 200

@@ -70,6 +70,15 @@ WHERE number != ? AND NOT EXISTS (SELECT 1 FROM edges WHERE support = number)
     AND NOT (standing = 'broken' AND substr(key, 1, instr(key, '/') - 1) IN (SELECT value FROM json_each(?)))
 ORDER BY used_ns, number LIMIT ?
 """
+_BY_WAITING = (
+    "CREATE INDEX IF NOT EXISTS assumptions_broken ON assumptions (used_ns, number, key) WHERE standing = 'broken'"
+)
+"""Not among the tables, so that a database made without it gets it too."""
+_OWED = """
+SELECT number FROM assumptions
+WHERE standing = 'broken' AND substr(key, 1, instr(key, '/') - 1) IN (SELECT value FROM json_each(?))
+ORDER BY used_ns, number
+"""
 
 
 class Cascade(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +128,7 @@ class Shelf:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        store.write(_BY_WAITING)
         ((self._last,),) = store.rows("SELECT coalesce(max(used_ns), 0) FROM assumptions")
 
     def stamp(self, now_ns: int) -> int:
@@ -260,6 +270,10 @@ class Shelf:
     def loose(self, most: int, spared: int, owed: Iterable[str] = ()) -> list[int]:
         """Those that bear nothing, the least recently used first; never `spared`, nor a broken one of a kind `owed`."""
         return [number for (number,) in self.store.rows(_LOOSE, spared, json.dumps(list(owed)), most)]
+
+    def owed(self, kinds: Iterable[str]) -> list[int]:
+        """Broken ones of these kinds, the least recently used first."""
+        return [number for (number,) in self.store.rows(_OWED, json.dumps(list(kinds)))]
 
     def touch(self, used: dict[int, int]) -> None:
         """Number → the stamp of its last use."""

@@ -162,6 +162,27 @@ def test_what_is_owed_is_not_forgotten_for_want_of_room(tmp_path: Path) -> None:
         assert len(cache.broken("prefix")) == len(cache.broken("sense")) == 1
 
 
+async def test_debts_to_somebody_who_stays_away_leave_room_and_the_oldest_are_given_up_and_said(tmp_path: Path) -> None:
+    with closing(open_cache(tmp_path, assumptions=10, owed=5)) as cache, structlog.testing.capture_logs() as logs:
+        world = World(cache)
+        world.away = {"model_worker/sensory"}
+        for number in range(40):
+            kept.forget(cache, f"s{number}", ["sensory"], number)
+            await world.dropper.round()
+        for number in range(6):
+            cache.hold(assumption(f"k{number}"), 100 + number)
+        assert [bool(cache.shelf.row(f"k{number}")) for number in range(6)] == [True] * 6
+        assert cache.stats()["owed"] == 5
+        assert cache.shelf.count() <= 10 + 2 * 5
+        await world.dropper.round()
+        told = [entry["count"] for entry in logs if entry["event"] == "reality.drops_given_up"]
+        assert sum(told) == cache.stats()["given_up"] == 35
+        world.away = set()
+        world.asked.clear()
+        assert await world.dropper.round() == 0
+        assert [request.session for _, request in world.asked] == [f"s{number}" for number in range(35, 40)]
+
+
 async def test_a_conversation_forgotten_twice_while_somebody_is_away_is_dropped_twice_where_it_is_reached(
     cache: Reality,
 ) -> None:
