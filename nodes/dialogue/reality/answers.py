@@ -51,9 +51,10 @@ def remember(reality: Reality, question: Question, finished: Finished, now_ns: i
     chosen, answer = finished.chosen, finished.answer
     if chosen is None:
         return None
-    settled = _settled(reality, chosen.level.name)
+    settled = _settled(reality, chosen.level.name) and not outdated(reality, chosen)
     for attempt, _ in finished.attempts:
-        learn_version(reality, attempt.level.name, attempt.generated.version, now_ns)
+        if not outdated(reality, attempt):
+            learn_version(reality, attempt.level.name, attempt.generated.version, now_ns, answered=True)
     _doubt_what_was_corrected(reality, question, finished, now_ns)
     name, verified = key(reality, question), answer.score is not None and answer.score >= RIGHT
     if answer.score is not None and answer.score < WRONG:
@@ -108,10 +109,16 @@ def judged(reality: Reality, exchange: str, right: float, by: str, now_ns: int) 
 # The versions that answers rest on
 
 
-def learn_version(reality: Reality, level: str, version: str, now_ns: int) -> None:
-    """The level answers as this version. If it was another, whatever that one said is broken."""
-    adapter = adapter_key(level)
+def learn_version(reality: Reality, level: str, version: str, now_ns: int, *, answered: bool = False) -> None:
+    """The level answers as this version. If it was another, whatever that one said is broken.
+
+    `answered`: with the weights that it should answer with. A worker that only says so may not have taken them up yet,
+    so the version that was broken by them is not believed again for that.
+    """
+    adapter, known = adapter_key(level), reality.opened(reality.shelf.row(model_key(level)))
     if reality.stands(model_key(level), version):
+        return
+    if known is not None and known.standing is Standing.BROKEN and known.value == version and not answered:
         return
     reality.hold(
         Assumption(
@@ -124,6 +131,12 @@ def learn_version(reality: Reality, level: str, version: str, now_ns: int) -> No
         ),
         now_ns,
     )
+
+
+def outdated(reality: Reality, attempt: Attempt) -> bool:
+    """Whether it was made with other weights than its level should answer with, as one begun before a promotion is."""
+    known = reality.opened(reality.shelf.row(adapter_key(attempt.level.name)))
+    return known is not None and known.value != attempt.generated.adapter
 
 
 def learn_adapters(reality: Reality, levels: Sequence[str], current: AdapterCurrent, now_ns: int) -> None:

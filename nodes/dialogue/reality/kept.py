@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from nodes.dialogue.deliveries import CONTEXT, Finished
-from nodes.dialogue.reality.answers import model_key
+from nodes.dialogue.reality.answers import model_key, outdated
 from nodes.dialogue.reality.assumption import Assumption, Evidence, Level, Standing
 from nodes.dialogue.reality.cache import Reality
 from protocol.errors import BadRequest, SageError, UnknownService
@@ -42,6 +42,8 @@ def take_in(reality: Reality, finished: Finished, now_ns: int) -> None:
             _held(conversation, Level.CONTEXT, f"the conversation {session!r} goes on", session, session), now_ns
         )
     for attempt, _ in finished.attempts:
+        if outdated(reality, attempt):
+            continue
         level = attempt.level.name
         _prefix(
             reality, f"{PREFIX}/{level}/{name}", (model_key(level), conversation), attempt.generated, session, now_ns

@@ -26,6 +26,8 @@ class Worker(Node):
         confidence: float = 0.95
         loads: bool = True
         """Otherwise it never becomes ready."""
+        adapter: str = ""
+        """Digest of the learned weights that it says it answers with."""
 
     async def start(self) -> None:
         if not self.params.loads:
@@ -47,6 +49,7 @@ class Worker(Node):
             level=self.name.partition("/")[2],
             model="stand-in",
             version="v1",
+            adapter=self.params.adapter,
             seconds={"decode": 0.0},
             cpu_s=0.25,
         )

@@ -61,7 +61,7 @@ async def test_it_survives_a_kill_and_is_relied_on_once_the_version_was_asked(sy
 
 
 async def test_a_promoted_adapter_breaks_what_the_version_before_said(system: Fabric) -> None:
-    await stand_in(system, "worker", "model_worker/sensory")
+    await stand_in(system, "worker", "model_worker/sensory", adapter="one")
     await dialogue(system)
     adapters = [Adapter(level="sensory", digest="one")]
     system.client.publish(AdapterCurrent(adapters=adapters))

@@ -13,7 +13,7 @@ from nodes.dialogue.cascade import Attempt, Decision
 from nodes.dialogue.choice import Candidate
 from nodes.dialogue.deliveries import Finished
 from nodes.dialogue.grounds import Question
-from nodes.dialogue.reality import answers
+from nodes.dialogue.reality import answers, kept
 from nodes.dialogue.reality.cache import Reality
 from nodes.dialogue.reality.names import Names
 from nodes.dialogue.reality.outcomes import Became
@@ -54,6 +54,7 @@ def finished(asked: Question, text: str = "it is 4 .", **changes: object) -> Fin
         level=given["level"],
         model="m",
         version=given["version"],
+        adapter=str(given.get("adapter", "")),
         seconds={},
     )
     attempt = Attempt(Candidate(given["level"], 1.0, 0.9), generated, 0.1)
@@ -162,9 +163,35 @@ def test_a_promoted_adapter_breaks_it_before_the_new_version_has_said_anything(c
     promoted = AdapterCurrent(adapters=[Adapter(level="sensory", digest="d")])
     answers.learn_adapters(cache, levels, promoted, 0)
     assert again(cache, question()) == ""
-    assert told(cache, question("begun before")) is None, "whoever was answering meanwhile may have had the old weights"
-    told(cache, question(), version="v2")
+    assert told(cache, question("begun before")) is None, "it had the old weights"
+    assert told(cache, question("first"), version="v2", adapter="d") is None, "its version was not known until then"
+    told(cache, question(), version="v2", adapter="d")
     assert again(cache, question())
+
+
+def test_of_several_answers_begun_before_a_promotion_none_brings_the_old_version_back(cache: Reality) -> None:
+    levels = ["sensory", "tactical"]
+    answers.learn_adapters(cache, levels, AdapterCurrent(adapters=[Adapter(level="sensory", digest="d1")]), 0)
+    told(cache, question(), version="v1+d1", adapter="d1")
+    answers.learn_adapters(cache, levels, AdapterCurrent(adapters=[Adapter(level="sensory", digest="d2")]), 0)
+    for text in ("one", "two"):
+        assert told(cache, question(text), version="v1+d1", adapter="d1") is None
+        answers.learn_version(cache, "sensory", "v1+d1", 0)  # so says a worker that was started anew
+        assert "broken" in answers.recall(cache, question(), 0).why
+    for text in ("three", "four"):
+        told(cache, question(text), version="v1+d2", adapter="d2")
+    assert again(cache, question("four"))
+    assert told(cache, question("five"), version="v1+d1", adapter="d1") is None
+    assert again(cache, question("four")), "a straggler breaks nothing of the new version"
+
+
+def test_an_answer_of_other_weights_than_expected_teaches_nothing_of_a_version_nobody_knows(cache: Reality) -> None:
+    answers.learn_adapters(cache, ["sensory"], AdapterCurrent(adapters=[Adapter(level="sensory", digest="d")]), 0)
+    done = finished(question(), adapter="old")
+    assert answers.remember(cache, question(), done, 0) is None
+    kept.take_in(cache, done, 0)
+    assert cache.shelf.row("model/sensory") is None
+    assert cache.broken("prefix") == []
 
 
 def test_adapters_heard_of_for_the_first_time_leave_versions_to_be_asked(cache: Reality) -> None:
