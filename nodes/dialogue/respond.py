@@ -160,9 +160,9 @@ class Responder:
         exchange.classified = await self._classify(exchange)
         rates = spending.rates(outlook.energy)
         choice = self._choose(exchange, outlook, before)
-        choice, beyond = await self._purse.afford(exchange, choice, self._means(outlook, question, rates))
-        turn = Turn(exchange, before, choice, self.config, self.ports, self.verifiers, self.counts, beyond=beyond)
+        turn = Turn(exchange, before, choice, self.config, self.ports, self.verifiers, self.counts)
         try:
+            turn.choice, turn.beyond = await self._purse.afford(exchange, choice, self._means(outlook, question, rates))
             chosen = await turn.take()
         except BaseException:
             answers = [attempt.generated for attempt, _ in turn.attempts]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -10,7 +12,7 @@ from nodes.dialogue.choice import Choice, ChoiceSettings
 from nodes.dialogue.reserving import Means
 from nodes.dialogue.spending import Rates
 from protocol.errors import CalleeLost, DeadlineExceeded
-from protocol.messages.metabolism import Energy, Reserved
+from protocol.messages.metabolism import Energy, Reserve, Reserved
 from protocol.messages.trust import TrustRow, TrustTable
 from runtime.power.costs import Cost, LevelCosts
 from tests.unit.dialogue.world import CONFIG, World, ask, responder, state
@@ -137,6 +139,27 @@ async def test_what_came_to_nothing_is_settled_and_teaches_nothing(world: World)
     (delivery,) = world.delivered
     assert (delivery.destination, delivery.request.ident) == ("metabolic_controller", world.wishes[0].ident)
     assert delivery.request.cpu_s == 0.0
+
+
+async def test_what_is_held_is_given_back_where_nobody_waits_any_more_before_a_model_is_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, grant = asyncio.Event(), world.reserve
+
+    async def slowly(request: Reserve, trace: bytes) -> Reserved:
+        granted = await grant(request, trace)
+        held.set()
+        await asyncio.Event().wait()
+        return granted
+
+    monkeypatch.setattr(world, "reserve", slowly)
+    asking = asyncio.create_task(ask(world, "what is 2 plus 2"))
+    await held.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    (delivery,) = world.delivered
+    assert (delivery.destination, delivery.request.ident) == ("metabolic_controller", world.wishes[0].ident)
 
 
 @pytest.mark.parametrize(
