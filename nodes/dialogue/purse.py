@@ -59,7 +59,10 @@ class Purse:
         return choice, beyond
 
     async def settle_unanswered(self, exchange: Exchange, answers: Sequence[Generated], rates: Rates) -> None:
-        """What was spent is spent, and what was held is given back. `answers`: what models said of it."""
+        """What was spent is spent, and what was held is given back. `answers`: what models said of it.
+
+        What a model did for an answer that was given up, its worker settles itself: nobody else learns what that took.
+        """
         if not answers and all(stage.name != RESERVE for stage in exchange.stages):
             return
         try:

@@ -1,29 +1,42 @@
-"""What loading the model took, until the controller has booked it. Values in, values out."""
+"""What nobody else settles, until the controller has booked it: loads, and answers that their asker gave up.
+
+Values in, values out.
+"""
 
 from collections import deque
 
 from nodes.model_worker.effort import Effort
 from protocol.messages.metabolism import Settle
+from protocol.messages.model import Generated
 
 WAITING = 64
-"""Loads that wait to be booked; of more than that the oldest are given up, and counted."""
+"""Bills that wait to be booked; of more than that the oldest are given up, and counted."""
 
 
 class Loads:
     def __init__(self, level: str) -> None:
         self._level = level
         self._bills: deque[Settle] = deque()
-        self._counts = {"settled": 0, "refused": 0, "given_up": 0}
+        self._counts = {"settled": 0, "refused": 0, "given_up": 0, "unheard": 0}
 
     def add(self, ident: str, effort: Effort) -> None:
         """A load, under an ident that no other has."""
+        self._add("load", "load", ident, effort)
+
+    def add_unheard(self, ident: str, generated: Generated) -> None:
+        """What was made of an answer until its asker gave it up: it never learns what that took."""
+        effort = Effort(generated.cpu_s, generated.joules, generated.joules_source, seconds=0.0)
+        self._add("unheard", "exchange", ident, effort)
+        self._counts["unheard"] += 1
+
+    def _add(self, what: str, kind: str, ident: str, effort: Effort) -> None:
         if len(self._bills) >= WAITING:
             self._bills.popleft()
             self._counts["given_up"] += 1
         self._bills.append(
             Settle(
-                ident=f"load/{self._level}/{ident}",
-                kind="load",
+                ident=f"{what}/{self._level}/{ident}",
+                kind=kind,
                 cpu_s=effort.cpu_s,
                 joules=effort.joules,
                 source=effort.source,

@@ -65,7 +65,7 @@ class ModelWorker(Node):
         self._not_kept = ""
         """Why attention state does not outlive this process."""
         self._vault = self._open_vault()
-        self._worker = Worker(self._level, self.clock, self._vault, self._show_problem, self._loaded)
+        self._worker = Worker(self._level, self.clock, self._vault, self._show_problem, self._loaded, self._unheard)
         self._loads = Loads(self._level.name)
         self._degraded = False
         self._valued = 0
@@ -208,11 +208,18 @@ class ModelWorker(Node):
 
     def _loaded(self, effort: Effort) -> None:
         self._loads.add(self.new_trace().hex(), effort)
+        self._book()
+
+    def _unheard(self, generated: Generated) -> None:
+        self._loads.add_unheard(self.new_trace().hex(), generated)
+        self._book()
+
+    def _book(self) -> None:
         if self.metabolic is not None:
             self.spawn(self._settle_loads())
 
     async def _settle_loads(self) -> None:
-        """Have the controller book what loading took. What it does not take now waits for its next transition."""
+        """Have the controller book what nobody else settles. What it does not take waits for its next transition."""
         while (bill := self._loads.next()) is not None:
             try:
                 await self.call(CONTROLLER, bill, deadline=SETTLE_S, idempotency_key=bill.ident)

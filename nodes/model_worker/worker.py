@@ -37,17 +37,19 @@ class Worker:
         vault: "Vault | None" = None,
         noticed: Callable[[], None] = lambda: None,
         loaded: Callable[[Effort], None] = lambda _: None,
+        given_up: Callable[[Generated], None] = lambda _: None,
     ) -> None:
         """`vault`: where attention state outlives the process.
 
         `noticed` is called on the event loop when writing it down begins or ceases to fail; `loaded` there, too, with
-        what it took whenever a model was loaded.
+        what it took whenever a model was loaded, and `given_up` with what was made for somebody who no longer waits.
         """
         self._level = level
         self._clock = clock
         self._vault = vault
         self._noticed = noticed
         self._loaded = loaded
+        self._given_up = given_up
         self.gauge = Gauge(clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._settling: asyncio.Future[None] | None = None
@@ -110,6 +112,8 @@ class Worker:
                 cancelled=lambda: self._stopping or cancelled(),
                 deadline=deadline,
             )
+            if cancelled():
+                self._tell(self._given_up, generated)
             return msgspec.structs.replace(generated, seconds={"queue": queued, **generated.seconds})
 
         generated = await self._run(work)

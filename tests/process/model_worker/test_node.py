@@ -56,12 +56,13 @@ async def test_the_next_turn_of_a_session_computes_only_what_is_new(system: Fabr
     assert second.tokens_reused == first.tokens_computed + first.tokens_generated - 1
 
 
-async def test_a_caller_that_goes_away_frees_the_worker_for_the_next(system: Fabric) -> None:
+async def test_a_caller_that_goes_away_frees_the_worker_for_the_next_and_is_billed_all_the_same(system: Fabric) -> None:
     request = Generate(messages=chat("ok"), max_new_tokens=LONG)
     async with system.client.stream(WORKER, request, deadline=PATIENCE_S) as stream:
         await anext(aiter(stream))
     after = await ask(system, Generate(messages=chat("ok")))
     assert after.tokens_generated == 12
+    await health(system, lambda said: said.stats.get("loads", {}).get("unheard", 0) >= 1)
 
 
 async def test_at_the_deadline_what_there_is_comes_back_or_the_call_fails_by_name(system: Fabric) -> None:

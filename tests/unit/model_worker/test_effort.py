@@ -5,7 +5,8 @@ from nodes.model_worker.effort import Effort, Gauge
 from nodes.model_worker.engine import Engine
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loads import Loads
-from protocol.messages.model import Generate
+from protocol.messages.metabolism import Settle
+from protocol.messages.model import Generate, Generated
 from runtime.clock import VirtualClock
 from runtime.power import MeterError
 
@@ -86,4 +87,27 @@ def test_loads_wait_until_they_are_booked_and_are_never_silently_lost(monkeypatc
     owed.strike(bill)
     owed.strike(owed.next(), refused=True)
     assert owed.next() is None
-    assert owed.stats() == {"waiting": 0, "settled": 1, "refused": 1, "given_up": 1}
+    assert owed.stats() == {"waiting": 0, "settled": 1, "refused": 1, "given_up": 1, "unheard": 0}
+
+
+def test_an_answer_that_its_asker_gave_up_is_billed_as_an_exchange():
+    owed = Loads("sensory")
+    made = Generated(
+        text="",
+        ids=[],
+        stop_reason="cancelled",
+        tokens_reused=0,
+        tokens_computed=5,
+        tokens_generated=0,
+        confidence=0.0,
+        level="sensory",
+        model="m",
+        version="v",
+        seconds={},
+        cpu_s=0.5,
+        joules=2.0,
+        joules_source="rapl",
+    )
+    owed.add_unheard("a", made)
+    assert owed.next() == Settle(ident="unheard/sensory/a", kind="exchange", cpu_s=0.5, joules=2.0, source="rapl")
+    assert owed.stats()["unheard"] == 1

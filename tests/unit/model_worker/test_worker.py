@@ -122,6 +122,25 @@ async def test_a_request_given_up_while_it_waits_is_never_begun(worker: Worker, 
     assert engine.done == ["a", "c"]
 
 
+async def test_what_was_made_for_somebody_who_no_longer_waits_is_told_and_nothing_else(engine: FakeEngine) -> None:
+    unheard: list[Generated] = []
+    worker = Worker(LEVEL, VirtualClock(), given_up=unheard.append)
+    worker._engine = engine  # type: ignore[assignment]
+    gone = threading.Event()
+    request = Generate(session="a", max_new_tokens=10**9)
+    asked = worker.generate(request, on_token=lambda _: None, cancelled=gone.is_set, deadline=None)
+    given_up = asyncio.create_task(asked)
+    heard = ask(worker, "b")
+    await asyncio.sleep(0)
+    gone.set()
+    given_up.cancel()
+    engine.may_go_on.set()
+    await heard
+    assert engine.done == ["a", "b"]
+    assert [one.tokens_generated for one in unheard] == [0]
+    await worker.close()
+
+
 async def test_closing_ends_what_runs_and_drops_what_waits(worker: Worker, engine: FakeEngine) -> None:
     running, waiting = ask(worker, "a", count=10**9), ask(worker, "b")
     await asyncio.sleep(0)
