@@ -86,7 +86,7 @@ def arousal(inputs: Inputs, config: MetabolismConfig) -> str:
 
 def refusal(wish: Metabolic, state: Metabolic, inputs: Inputs, config: MetabolismConfig) -> str:
     """Why an operator's wish is not followed; empty where it is."""
-    if state is Metabolic.CRISIS and wish is not state and inputs.errors >= config.crisis.leave_errors:
+    if state is Metabolic.CRISIS and wish is not state and inputs.errors >= config.crisis.enter_errors:
         return f"{inputs.errors} exchanges failed lately; a crisis ends when its cause ends"
     return arousal(inputs, config) if wish in ASLEEP else ""
 
@@ -98,7 +98,10 @@ def _alarm(inputs: Inputs, errors: int) -> str:
 
 
 def _crisis(inputs: Inputs, elapsed_s: float, config: MetabolismConfig) -> Decision:
-    if elapsed_s < config.crisis.dwell or _alarm(inputs, config.crisis.leave_errors):
+    over = config.crisis.leave_errors
+    if inputs.request not in (None, Metabolic.CRISIS):
+        over = config.crisis.enter_errors  # an operator may end what failures alone would not begin
+    if elapsed_s < config.crisis.dwell or _alarm(inputs, over):
         return Decision(Metabolic.CRISIS)
     return Decision(Metabolic.WAKE, "the crisis is over")
 

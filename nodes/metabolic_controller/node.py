@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from nodes.metabolic_controller import body, bookkeeping, circadian, energy, exp
 from nodes.metabolic_controller.config import MetabolismConfig
 from nodes.metabolic_controller.metabolism import Metabolism, Standing
 from nodes.metabolic_controller.senses import Senses
-from nodes.metabolic_controller.store import Store, StoreError
+from nodes.metabolic_controller.store import TRANSITIONS_KEPT, Store, StoreError
 from protocol.errors import BadRequest, ConfigError
 from protocol.messages.audio import SpeechActivity
 from protocol.messages.context import Classified
@@ -65,6 +66,8 @@ class MetabolicController(Node):
             raise ConfigError("; ".join(wrong), place=str(path), remedy="see the comments in configs/metabolism.yaml")
         self._store = Store(self.state_dir / STORE_FILE)
         self._metabolism = self._resumed()
+        self._unwritten: deque[MetabolicState] = deque(maxlen=TRANSITIONS_KEPT)
+        """Transitions that were said and could not be written down yet."""
         self._settled = self._repeated = self._reserved = self._refused = self._unheld = 0
         self._source = "cpu"
         self._degraded = False
@@ -204,9 +207,16 @@ class MetabolicController(Node):
         self._publish_energy()
 
     def _enter_in_books(self, said: MetabolicState) -> None:
-        self._store.entered(said, self._metabolism.account)
-        self._metabolism.account = self._metabolism.account.written()
+        self._unwritten.append(said)
+        self._write_transitions()
         self._remember()
+
+    def _write_transitions(self) -> None:
+        """Those that could not be written before come first; a transition that was said is not lost."""
+        while self._unwritten:
+            self._store.entered(self._unwritten[0], self._metabolism.account)
+            self._metabolism.account = self._metabolism.account.written()
+            self._unwritten.popleft()
 
     def _remember(self) -> None:
         """Write down what is sensed, so that a restart forgets no failure and no wish."""
@@ -216,6 +226,8 @@ class MetabolicController(Node):
         while True:
             await asyncio.sleep(self.params.tick_s)
             self._pass_time()
+            if self._unwritten:
+                self._write(self._write_transitions)
             now = self._now()
             if now - self._said_energy_s >= SAY_ENERGY_S:
                 self._publish_energy()

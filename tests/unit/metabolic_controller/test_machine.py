@@ -107,6 +107,12 @@ def test_a_crisis_ends_when_its_cause_has_ended_and_not_before():
     assert after(CRISIS, 19.0, errors=0) is CRISIS
 
 
+def test_an_operator_ends_a_crisis_that_failures_alone_would_not_have_begun():
+    assert after(CRISIS, errors=2, request=WAKE) is WAKE
+    assert after(CRISIS, errors=3, request=WAKE) is CRISIS
+    assert after(CRISIS, errors=1) is CRISIS
+
+
 @pytest.mark.parametrize("state", [WAKE, FOCUS, REST, DREAM])
 @pytest.mark.parametrize("wish", list(Metabolic))
 def test_an_operator_is_followed_from_everywhere_and_holds_the_state(state: Metabolic, wish: Metabolic):
@@ -117,7 +123,8 @@ def test_an_operator_is_followed_from_everywhere_and_holds_the_state(state: Meta
 def test_an_operator_puts_nobody_to_sleep_in_the_middle_of_a_sentence():
     assert after(WAKE, request=DREAM, speech=True) is WAKE
     assert refusal(DREAM, WAKE, Inputs(atp=1.0, speech=True), CONFIG) == "somebody is speaking"
-    assert "a crisis ends when its cause ends" in refusal(WAKE, CRISIS, Inputs(atp=1.0, errors=1), CONFIG)
+    assert "a crisis ends when its cause ends" in refusal(WAKE, CRISIS, Inputs(atp=1.0, errors=3), CONFIG)
+    assert refusal(WAKE, CRISIS, Inputs(atp=1.0, errors=2), CONFIG) == ""
     assert refusal(WAKE, CRISIS, Inputs(atp=1.0), CONFIG) == ""
     assert refusal(FOCUS, WAKE, Inputs(atp=1.0, speech=True), CONFIG) == ""
 
