@@ -17,12 +17,12 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from nodes.dialogue import asked, cascade, conversation, hindsight, overrides, spending
-from nodes.dialogue.cascade import Attempt
+from nodes.dialogue import answers, asked, conversation, hindsight, overrides, spending
+from nodes.dialogue.answers import PATTERN
 from nodes.dialogue.choice import Candidate, Choice, Situation, choose
 from nodes.dialogue.config import DialogueConfig
 from nodes.dialogue.conversation import Conversation
-from nodes.dialogue.deliveries import ASSUMPTION, UNKNOWN_CONTEXT, Finished
+from nodes.dialogue.deliveries import UNKNOWN_CONTEXT, Finished
 from nodes.dialogue.exchange import Exchange
 from nodes.dialogue.grounds import Question, Recalled
 from nodes.dialogue.patterns import Match, Patterns
@@ -39,9 +39,6 @@ from protocol.messages.dialogue import Answer, ExchangeCompleted, ExchangeStarte
 from protocol.messages.metabolism import Rouse
 from runtime.verifiers import Verifier
 
-PATTERN = "pattern"
-WRONG = 0.5
-"""Verdict below which an answer counts as wrong."""
 NOBODY = "nobody"
 """Policy of the states in which nobody answers until roused."""
 
@@ -146,9 +143,7 @@ class Responder:
         for name in filled.missing:
             self._note(exchange, name, f"{name} is not known")
         await exchange.say(filled.text)
-        answer = _answer(
-            exchange, outlook, exchange.said, answered_by=PATTERN, why=f"pattern {pattern.name}", confidence=1.0
-        )
+        answer = answers.of_pattern(exchange, outlook, pattern)
         return await self._complete(exchange, Finished(answer, [], [], None, None, 0.0), None)
 
     async def _by_model(self, exchange: Exchange, outlook: Outlook) -> Finished:
@@ -165,12 +160,12 @@ class Responder:
             turn.choice, turn.beyond = await self._purse.afford(exchange, choice, self._means(outlook, question, rates))
             chosen = await turn.take()
         except BaseException:
-            answers = [attempt.generated for attempt, _ in turn.attempts]
-            await self._purse.settle_unanswered(exchange, answers, rates)
+            made = [attempt.generated for attempt, _ in turn.attempts]
+            await self._purse.settle_unanswered(exchange, made, rates)
             raise
         for attempt, _ in turn.attempts:
             self.versions[attempt.level.name] = attempt.generated.version
-        answer = _model_answer(turn, chosen, outlook, rates)
+        answer = answers.of_model(turn, chosen, outlook, rates)
         after = conversation.extended(
             turn.conversation,
             exchange.ask.text,
@@ -179,7 +174,7 @@ class Responder:
             self.config.conversation,
             exchange.ident,
         )
-        after = msgspec.structs.replace(after, found_wrong=_found_wrong(chosen))
+        after = msgspec.structs.replace(after, found_wrong=answers.found_wrong(chosen))
         finished = Finished(
             answer,
             turn.messages,
@@ -230,15 +225,7 @@ class Responder:
         """Say again what was said before: no model, no classifying, but a turn of the conversation like any other."""
         await exchange.say(recalled.text, recalled.level)
         rate = outlook.energy.atp_per_cpu_s if outlook.energy else 0.0
-        answer = _answer(
-            exchange,
-            outlook,
-            exchange.said.strip(),
-            answered_by=ASSUMPTION,
-            why=recalled.grounds,
-            confidence=recalled.confidence,
-        )
-        answer = msgspec.structs.replace(answer, atp=rate * recalled.cpu_s)
+        answer = answers.of_assumption(exchange, outlook, recalled, rate)
         after = conversation.extended(
             before, exchange.ask.text, recalled.text, recalled.level, self.config.conversation
         )
@@ -399,56 +386,3 @@ class Responder:
             ),
             exchange.trace,
         )
-
-
-def _found_wrong(chosen: Attempt) -> str:
-    """The verifier that found the answer wrong, if one did."""
-    return chosen.verifier if chosen.verdict is not None and chosen.verdict.score < WRONG else ""
-
-
-def _model_answer(turn: Turn, chosen: Attempt, outlook: Outlook, rates: Rates) -> Answer:
-    cut = cascade.cut(chosen)
-    answer = _answer(
-        turn.exchange,
-        outlook,
-        turn.exchange.said.strip(),
-        answered_by=chosen.level.name,
-        why=_why(turn, cut),
-        confidence=chosen.confidence,
-    )
-    return msgspec.structs.replace(
-        answer,
-        tried=[cascade.tried(attempt, decision) for attempt, decision in turn.attempts],
-        atp=sum(rates.atp(attempt.generated.cpu_s, attempt.generated.joules) for attempt, _ in turn.attempts),
-        score=chosen.verdict.score if chosen.verdict else None,
-        verifier=chosen.verifier,
-        complete=not cut,
-    )
-
-
-def _answer(
-    exchange: Exchange, outlook: Outlook, text: str, *, answered_by: str, why: str, confidence: float
-) -> Answer:
-    """What every answer says, whoever gave it."""
-    ask, classified, metabolic = exchange.ask, exchange.classified, outlook.metabolic
-    return Answer(
-        exchange=exchange.ident,
-        session=ask.session,
-        question=ask.text,
-        text=text,
-        answered_by=answered_by,
-        why="; ".join([why, *exchange.notes]),
-        context=classified.context if classified else None,
-        snarc=classified.snarc if classified else None,
-        confidence=confidence,
-        metabolic_state=str(metabolic.state) if metabolic else "",
-        metabolic_number=metabolic.number if metabolic else 0,
-        stages=list(exchange.stages),
-        trace=exchange.trace,
-    )
-
-
-def _why(turn: Turn, cut: str) -> str:
-    """Why this level, then what became of each attempt."""
-    steps = [f"{attempt.level.name}: {decision.why}" for attempt, decision in turn.attempts]
-    return ". ".join([f"{turn.choice.level}: {turn.choice.why}", *steps, *([cut] if cut else [])])
