@@ -12,7 +12,6 @@ Reachable means: also for an assumption that is only just relied on and on which
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -109,5 +108,4 @@ def broken_rule(settings: RealityConfig) -> str:
 
 def load(path: str = "configs/reality.yaml") -> RealityConfig:
     """The configuration in the file at `path`; a relative path may lie below the install. Raises `ConfigError`."""
-    given = Path(path).expanduser()
-    return config.load(given if given.exists() else paths.shipped(path), RealityConfig)
+    return config.load(paths.located(path), RealityConfig)

@@ -6,7 +6,9 @@ Rows and edges only; what they mean is decided in `cache`.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -127,8 +129,10 @@ class Shelf:
     """`store` was opened with `TABLES`. Every method is one statement or a few; callers hold the transaction."""
 
     def __init__(self, store: Store) -> None:
+        """Raises `sqlite3.DatabaseError` where the tables cannot be read."""
         self.store = store
-        store.write(_BY_WAITING)
+        with suppress(sqlite3.OperationalError):  # a full disk: without the index it is slower, no more
+            store.write(_BY_WAITING)
         ((self._last,),) = store.rows("SELECT coalesce(max(used_ns), 0) FROM assumptions")
 
     def stamp(self, now_ns: int) -> int:
