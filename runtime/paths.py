@@ -48,6 +48,17 @@ def shipped(relative: str) -> Path:
     return path
 
 
+def located(path: Path | str) -> Path:
+    """`path` where it exists, else the file of that name that ships. ConfigError where neither does."""
+    given = Path(path).expanduser()
+    if given.exists():
+        return given
+    ships = Path(__file__).resolve().parent.parent / given
+    if given.is_absolute() or not ships.exists():
+        raise ConfigError("there is no such file, here or among those that ship", place=str(path))
+    return ships
+
+
 def private_directory(path: Path) -> Path:
     """`path`, absolute, made with mode 0700 if missing. NotPermitted unless it is ours and closed to others."""
     path = path.expanduser().absolute()

@@ -79,14 +79,14 @@ class Hearing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     recognition: Recognition = Recognition()
 
 
-class _VoiceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class VoiceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hearing: Hearing = Hearing()
     speaking: dict[str, Any] = {}
 
 
 def load(path: Path | str = "") -> Hearing:
     """The settings in the file at `path`, by default those that ship."""
-    return config.load(path or paths.shipped("configs/voice.yaml"), _VoiceFile).hearing
+    return config.load(path or paths.shipped("configs/voice.yaml"), VoiceFile).hearing
 
 
 def vocabulary(recognition: Recognition) -> Vocabulary:

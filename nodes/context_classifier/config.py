@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -29,5 +28,4 @@ class ContextConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 def load(path: str = "configs/context.yaml") -> ContextConfig:
     """The configuration in the file at `path`; a relative path may lie below the install."""
-    given = Path(path).expanduser()
-    return config.load(given if given.exists() else paths.shipped(path), ContextConfig)
+    return config.load(paths.located(path), ContextConfig)

@@ -56,8 +56,7 @@ def chosen(choice: Choice) -> Encoder:
         return Hashed()
     if choice.name != "tokens":
         return _registered(choice)
-    given = Path(choice.words).expanduser()
-    return Tokens(given if given.exists() else paths.shipped(choice.words))
+    return Tokens(paths.located(choice.words))
 
 
 def _registered(choice: Choice) -> Encoder:

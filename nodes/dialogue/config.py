@@ -100,5 +100,4 @@ def load_trust(path: str = "configs/trust.yaml") -> TrustConfig:
 
 def located(path: str) -> Path:
     """`path` where it exists, else the file of that name below the install. ConfigError where neither does."""
-    given = Path(path).expanduser()
-    return given if given.exists() else paths.shipped(path)
+    return paths.located(path)

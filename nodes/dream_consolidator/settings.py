@@ -92,5 +92,4 @@ def load(path: Path | str | None = None) -> Settings:
     """The settings in the file at `path`, by default those that ship. A relative path may lie below the install."""
     if path is None:
         return config.load(paths.shipped("configs/dream.yaml"), Settings)
-    given = Path(path).expanduser()
-    return config.load(given if given.exists() else paths.shipped(str(path)), Settings)
+    return config.load(paths.located(path), Settings)

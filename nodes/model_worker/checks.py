@@ -9,10 +9,12 @@ from nodes.model_worker import fits, levels
 from nodes.model_worker.host import total_memory
 from protocol.errors import ConfigError
 from runtime.console import size
-from runtime.launch.findings import Finding
+from runtime.launch.findings import ConfigKind, Finding
 from runtime.launch.plan import Plan
 
 _MODULE = "nodes.model_worker.node"
+LEVELS = ConfigKind(levels.Levels)
+"""Registered under `sage.configs`. What a plan's workers would read, `check_models` looks at."""
 
 
 def check_models(plan: Plan) -> Iterator[Finding]:

@@ -109,8 +109,7 @@ def load(path: Path | str | None = None) -> Levels:
     """The levels in the file at `path`, by default those that ship. A relative path may lie below the install."""
     if path is None:
         return config.load(paths.shipped("configs/levels.yaml"), Levels)
-    given = Path(path).expanduser()
-    return config.load(given if given.exists() else paths.shipped(str(path)), Levels)
+    return config.load(paths.located(path), Levels)
 
 
 def source(model: str) -> Path | str:

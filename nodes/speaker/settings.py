@@ -18,11 +18,11 @@ class Speaking(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     keep: Annotated[int, msgspec.Meta(ge=1)] = 200
 
 
-class _VoiceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class VoiceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     speaking: Speaking = Speaking()
     hearing: dict[str, Any] = {}
 
 
 def load(path: Path | str = "") -> Speaking:
     """The settings in the file at `path`, by default those that ship."""
-    return config.load(path or paths.shipped("configs/voice.yaml"), _VoiceFile).speaking
+    return config.load(path or paths.shipped("configs/voice.yaml"), VoiceFile).speaking

@@ -1,12 +1,14 @@
 """`sage check`: whether a launch file is right, and would work here."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from runtime import config, console, plugins
+from protocol.errors import ConfigError
+from runtime import config, console, paths, plugins
 from runtime.launch.findings import CHECKS, CONFIGS, Check, ConfigKind, Finding
 from runtime.launch.plan import Plan
 
@@ -42,8 +44,9 @@ def check(file: str, settings: tuple[str, ...], host: str, as_json: bool, timeou
     """
     from runtime.launch.load import hosts, load_plan
 
-    if (kind := _config_kind(file)) is not None:
-        sys.exit(console.FAILED if _check_config(file, kind, as_json=as_json) else 0)
+    if kinds := _config_kinds(file):
+        sound = [not _check_config(file, kind, as_json=as_json) for kind in kinds]
+        sys.exit(0 if all(sound) else console.FAILED)
     wrong = False
     for where in [host] if host else hosts(file) or [""]:
         plan = load_plan(file, settings_of(settings), where)
@@ -66,16 +69,21 @@ def _check_config(file: str, name: str, *, as_json: bool) -> bool:
     return errors > 0
 
 
-def _config_kind(file: str) -> str | None:
-    """The name of the kind of configuration that the file is, by its topmost keys; None for any other file."""
+def _config_kinds(file: str) -> list[str]:
+    """Names of the kinds of configuration that the file is, by its topmost keys; none for any other file."""
     if not Path(file).is_file():
-        return None
+        return []
     tree = config.read_tree(file).value
     keys = set(tree) if isinstance(tree, dict) else set[str]()
     kinds: dict[str, ConfigKind] = plugins.load_all(CONFIGS)
-    fitting = {len(keys & set(kind.type.__struct_fields__)): name for name, kind in kinds.items()}
-    best = max(fitting, default=0)
-    return fitting[best] if best > len(keys) / 2 else None
+    # As many of the file's keys as can be, and as few others: `levels` alone is a levels file, and no dialogue.
+    fits = {
+        name: (len(keys & set(fields)), -len(fields))
+        for name, kind in kinds.items()
+        for fields in [kind.type.__struct_fields__]
+    }
+    best = max(fits.values(), default=(0, 0))
+    return [name for name, fit in fits.items() if fit == best] if best[0] > len(keys) / 2 else []
 
 
 def _is_wrong(findings: list[Finding]) -> bool:
@@ -85,9 +93,24 @@ def _is_wrong(findings: list[Finding]) -> bool:
 def _examine(plan: Plan) -> Iterator[Finding]:
     for note in plan.notes:
         yield Finding("note", note, plan.file)
+    yield from _misread(plan)
     checks: dict[str, Check] = plugins.load_all(CHECKS)
     for examine in checks.values():
         yield from examine(plan)
+
+
+def _misread(plan: Plan) -> Iterator[Finding]:
+    """What is wrong with the configurations that the plan's nodes would read."""
+    kinds: list[ConfigKind] = list(plugins.load_all(CONFIGS).values())
+    for process in plan.processes:
+        params = json.loads(process.environment.get("SAGE_PARAMS", "{}"))
+        for kind in kinds:
+            if not kind.module or kind.module not in process.argv:
+                continue
+            try:
+                config.load(paths.located(str(params.get(kind.param) or kind.ships)), kind.type)
+            except ConfigError as error:
+                yield Finding("error", str(error), process.name)
 
 
 def _show(plan: Plan, findings: list[Finding], *, as_json: bool) -> None:

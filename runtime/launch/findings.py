@@ -28,8 +28,14 @@ class ConfigKind(Struct, frozen=True):
 
     type: type[Any]
     """What the file is converted to. Its fields also tell what kind a file is."""
-    examine: Callable[[Any], Iterable[Finding]]
+    examine: Callable[[Any], Iterable[Finding]] = lambda _value: ()
     """What there is to know of the value."""
+    module: str = ""
+    """Module of the node that reads such a file; `sage check` of a launch file reads what that node would."""
+    param: str = "config"
+    """The node's parameter that names the file."""
+    ships: str = ""
+    """The file that it reads where the parameter is empty or not given."""
 
 
 Check = Callable[[Plan], Iterable[Finding]]

@@ -205,8 +205,7 @@ def read(path: Path | str = SHIPPED) -> PatternFile:
 
 
 def located(path: Path | str) -> Path:
-    given = Path(path).expanduser()
-    return given if given.exists() else paths.shipped(str(path))
+    return paths.located(path)
 
 
 def phrases(path: Path | str = SHIPPED) -> list[str]:

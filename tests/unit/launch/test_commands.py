@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from runtime.launch.commands import check
-from runtime.launch.findings import ConfigKind, Finding
+from runtime.launch.findings import CHECKS, CONFIGS, ConfigKind, Finding
 from runtime.launch.plan import Plan
 
 
@@ -23,7 +23,8 @@ def findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
 
     monkeypatch.setenv("SAGE_RUN_DIR", str(tmp_path / "run"))
     monkeypatch.setenv("SAGE_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setattr("runtime.launch.commands.plugins.load_all", lambda _group: {"ours": examine})
+    groups = {CHECKS: {"ours": examine}, CONFIGS: {}}
+    monkeypatch.setattr("runtime.launch.commands.plugins.load_all", groups.__getitem__)
     return found
 
 
@@ -109,3 +110,17 @@ def test_a_file_of_other_keys_is_taken_for_a_launch_file(kettles: None, tmp_path
     file = tmp_path / "other.yaml"
     file.write_text("whistle: true\nspout: true\nlid: true\n")
     assert CliRunner().invoke(check, [str(file)]).exit_code == 2
+
+
+def test_the_configuration_that_a_node_of_the_plan_would_read_is_read(
+    findings: list[Finding], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "kettle.yaml"
+    broken.write_text("litres: many\nwhistle: true\n")
+    kind = ConfigKind(Kettle, module="nodes.trust_ledger.node", ships=str(broken))
+    groups = {CHECKS: {}, CONFIGS: {"kettle": kind}}
+    monkeypatch.setattr("runtime.launch.commands.plugins.load_all", groups.__getitem__)
+    result = CliRunner().invoke(check, ["local", "--set", "voice=false"])
+    assert result.exit_code == 1
+    assert "error trust_ledger: " in result.stdout
+    assert "kettle.yaml:1: litres:" in result.stdout
