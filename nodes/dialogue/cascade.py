@@ -56,6 +56,8 @@ def judge(
     `accept_at` holds.
     """
     doubt = _doubt(attempt, stands_at)
+    if not doubt and following is None and not asked_for:
+        return Decision(True, f"there is no larger level ({attempt.confidence:.2f})")
     if not doubt:
         return Decision(True, f"confident ({attempt.confidence:.2f})")
     if asked_for:
