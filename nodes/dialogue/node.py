@@ -70,6 +70,8 @@ from runtime.sealing import Sealer
 from runtime.verifiers import Verifier, load_verifiers
 
 STORE_FILE = "dialogue.sqlite"
+DISK_S = 2.0
+"""How often what could not be written is tried again."""
 PRESENT = (NodeState.READY, NodeState.DEGRADED)
 """States in which a node answers. One that starts would, later: a model may take longer to load than an asker waits."""
 
@@ -111,6 +113,7 @@ class Dialogue(Node):
         for name, record in (
             ("responder", self._responder.stats),
             ("outbox", reach.outbox.stats),
+            ("unwritten", reach.unwritten.stats),
             ("conversations", reach.conversations.stats),
             ("traces", reach.traces.stats),
             ("reality", reach.assumed.stats),
@@ -120,7 +123,7 @@ class Dialogue(Node):
         ):
             self.stats_record(name, record)
         rounds = [*reach.courier.rounds(DESTINATIONS), reach.assumed.dropper.run(), *self._learner.rounds()]
-        self._rounds = [self.spawn(work) for work in rounds]
+        self._rounds = [self.spawn(work) for work in [*rounds, self._watch_the_disk()]]
 
     async def stop(self) -> None:
         if self._reach is None:
@@ -129,6 +132,9 @@ class Dialogue(Node):
         for task in self._rounds:
             task.cancel()
         await asyncio.gather(*self._rounds, return_exceptions=True)
+        await asyncio.to_thread(self._reach.unwritten.again)
+        if self._reach.unwritten:
+            self.log.error("exchanges.lost", count=len(self._reach.unwritten), problem=self._reach.unwritten.problem)
         self._store.close()
         self._reality.close()
         self._learner.close()
@@ -271,6 +277,17 @@ class Dialogue(Node):
             self.spawn(self._kept.assumed.started(anew))
 
     # What follows
+
+    async def _watch_the_disk(self) -> None:
+        """Write what waits for room, and say in every heartbeat that something does."""
+        unwritten, said = self._kept.unwritten, ""
+        while True:
+            await asyncio.sleep(DISK_S)
+            if unwritten:
+                await asyncio.to_thread(unwritten.again)
+            if unwritten.problem != said:
+                said = unwritten.problem
+                self._ail("disk", said)
 
     async def _answer_aloud(self, utterance: Utterance, trace: bytes) -> None:
         try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from typing import Any
 
 from nodes.dialogue import asked
@@ -22,8 +23,9 @@ from nodes.dialogue.ports import Generation, Outlook
 from nodes.dialogue.reality.cache import Reality
 from nodes.dialogue.reality.keeper import Keeper
 from nodes.dialogue.replays import Replays
-from nodes.dialogue.store import Store
+from nodes.dialogue.store import Store, StoreUnwritable
 from nodes.dialogue.traces import Traces
+from nodes.dialogue.unwritten import Unwritten
 from protocol.messages.context import Classified, Classify
 from protocol.messages.dialogue import TraceReply
 from protocol.messages.metabolism import MetabolicState, Reserve, Reserved, Rouse
@@ -59,6 +61,9 @@ class Reach:
             workers={level.name: level.worker for level in config.levels},
             log=node.log,
         )
+        self.unwritten = Unwritten()
+        self._going_on: dict[str, Conversation] = {}
+        """Conversations as they are, while what was said last waits to be written."""
         self._node = node
         self._times = config.times
         self._store = store
@@ -120,7 +125,8 @@ class Reach:
         return self._node.stream(worker, request, deadline=deadline, trace=trace)
 
     async def conversation(self, session: str) -> Conversation:
-        return await asyncio.to_thread(self.conversations.get, session)
+        going_on = self._going_on.get(session)
+        return going_on or await asyncio.to_thread(self.conversations.get, session)
 
     async def recall(self, question: Question) -> Recalled:
         return await self.assumed.recall(question)
@@ -130,7 +136,13 @@ class Reach:
         await self.assumed.remember(question, finished)
 
     async def keep(self, finished: Finished, conversation: Conversation | None, trace: TraceReply) -> None:
-        await asyncio.shield(asyncio.to_thread(self._write_down, finished, conversation, trace))
+        """Write it all down; where there is no room, once there is some."""
+        write = partial(self._write_down, finished, conversation, trace)
+        await asyncio.shield(asyncio.to_thread(self.unwritten.put, write))
+        if conversation is not None:
+            self._going_on[finished.answer.session] = conversation
+        if not self.unwritten:
+            self._going_on.clear()
         self.courier.poke()
 
     async def generate_whole(self, worker: str, request: Generate) -> Generated:
@@ -154,7 +166,8 @@ class Reach:
             if conversation is not None:
                 self.conversations.put(session, conversation, wall_ns)
         if (again := asked.again(finished)) is not None:
-            self._replays.keep(again)
+            with suppress(StoreUnwritable):  # a sample of the day: one less does no harm
+                self._replays.keep(again)
 
     async def _ask_of(self, node: str, request: Any) -> Any:
         return await self._node.call(node, request, deadline=self._times.delivery)

@@ -61,6 +61,22 @@ class StoreUnreadable(SageError):
     code = "dialogue.store"
 
 
+_OF_THE_DISK = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+
+
+class StoreUnwritable(SageError):
+    code = "dialogue.unwritable"
+
+
 class Seal(Protocol):
     """`runtime.sealing.Sealer`, as far as this room needs one."""
 
@@ -71,8 +87,9 @@ class Seal(Protocol):
 class Store:
     """One connection, shared by the threads of one process, one transaction at a time."""
 
-    def __init__(self, database: sqlite3.Connection, sealer: Seal) -> None:
+    def __init__(self, database: sqlite3.Connection, sealer: Seal, place: str = "") -> None:
         self.sealer = sealer
+        self._place = place
         self._database = database
         self._lock = threading.RLock()
 
@@ -91,7 +108,7 @@ class Store:
         except SageError:
             database.close()
             raise
-        return cls(database, sealer)
+        return cls(database, sealer, str(path))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -100,10 +117,10 @@ class Store:
             if self._database.in_transaction:
                 yield
                 return
-            self._database.execute("BEGIN IMMEDIATE")
+            self._execute("BEGIN IMMEDIATE")
             try:
                 yield
-                self._database.execute("COMMIT")
+                self._execute("COMMIT")
             except BaseException:
                 if self._database.in_transaction:  # A full disk may have ended it already.
                     self._database.execute("ROLLBACK")
@@ -115,8 +132,19 @@ class Store:
 
     def write(self, statement: str, *values: Any) -> int:
         """Run a statement, in its own transaction if there is none. Returns how many rows it changed."""
-        with self.transaction(), closing(self._database.execute(statement, values)) as cursor:
+        with self.transaction(), closing(self._execute(statement, *values)) as cursor:
             return cursor.rowcount
+
+    def _execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        """Raises `StoreUnwritable` where there is no room, or the disk fails."""
+        try:
+            return self._database.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _OF_THE_DISK:
+                raise
+            raise StoreUnwritable(
+                f"cannot be written: {error}", place=self._place, remedy="make room on the disk, or check it"
+            ) from error
 
     def close(self) -> None:
         with self._lock:

@@ -36,7 +36,7 @@ from nodes.dialogue.reality.outcomes import (
 from nodes.dialogue.reality.settings import RealityConfig
 from nodes.dialogue.reality.shelf import Cascade, Row, Shelf
 from nodes.dialogue.reality.surprise import AGREES, Judgement, Response, aged, judge
-from nodes.dialogue.store import Store
+from nodes.dialogue.store import Store, StoreUnwritable
 from protocol.errors import SealError
 
 REFUTED = 8
@@ -139,7 +139,9 @@ class Reality:
             after = self._restored(after, known, evidence, judgement)
             self.shelf.put(after, now_ns)
             followed: tuple[str, ...] = ()
-            if judgement.response is Response.REBUILD and known.standing is not Standing.BROKEN:
+            # What rests on something broken waits for it as it was; where it comes back otherwise, that is broken too.
+            otherwise = self.names.value(after.value) != digest
+            if judgement.response is Response.REBUILD and (otherwise or known.standing is not Standing.BROKEN):
                 followed = self._follow(key, row.number, _why(judgement, evidence), judgement.surprise, began, now_ns)
             self._counts[f"answered by {judgement.response}"] += 1
             return Observed(key, known.level, judgement, after.standing, followed)
@@ -207,7 +209,7 @@ class Reality:
             return self.shelf.bears(row.number) if row is not None else 0
 
     def flush(self) -> None:
-        """Write down when each was last used. Raises `sqlite3.Error`; then that still waits."""
+        """Write down when each was last used. Raises `StoreUnwritable`; then that still waits."""
         with self.transaction():
             self.shelf.touch(self._used)
             self._used.clear()
@@ -281,7 +283,7 @@ class Reality:
         """Whether the uses could be. Where not, some use is forgotten, but nobody goes without an answer for that."""
         try:
             self.flush()
-        except sqlite3.Error:
+        except (StoreUnwritable, sqlite3.Error):
             self._counts["flushes_failed"] += 1
             return False
         return True

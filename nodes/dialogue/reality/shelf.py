@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from nodes.dialogue.reality.assumption import Assumption, Level, Standing, Value
-from nodes.dialogue.store import Store, Tables
+from nodes.dialogue.store import Store, StoreUnwritable, Tables
 
 TABLES = Tables(
     1,
@@ -131,7 +131,7 @@ class Shelf:
     def __init__(self, store: Store) -> None:
         """Raises `sqlite3.DatabaseError` where the tables cannot be read."""
         self.store = store
-        with suppress(sqlite3.OperationalError):  # a full disk: without the index it is slower, no more
+        with suppress(StoreUnwritable, sqlite3.OperationalError):  # without the index it is slower, no more
             store.write(_BY_WAITING)
         ((self._last,),) = store.rows("SELECT coalesce(max(used_ns), 0) FROM assumptions")
 

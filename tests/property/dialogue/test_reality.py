@@ -6,7 +6,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nodes.dialogue.reality.assumption import Evidence
@@ -78,6 +78,10 @@ BEGINNING = st.tuples(*(st.sets(st.sampled_from("abcdef"[:number]), max_size=2) 
 
 
 @settings(max_examples=60, deadline=None)
+@example(
+    (set(), {"a"}, set(), set(), set()),
+    [("hold", "a", "two", set()), ("hold", "b", "one", {"c"}), ("see", "c", "two", 1.0)],
+)
 @given(BEGINNING, st.lists(OPERATIONS, max_size=15))
 def test_nothing_holds_on_ground_that_has_changed(beginning: tuple[set[str], ...], operations: list[tuple]) -> None:
     first = [("hold", key, "one", supports) for key, supports in zip("abcdef", (set(), *beginning), strict=True)]
