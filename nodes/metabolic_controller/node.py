@@ -45,6 +45,8 @@ STORE_FILE = "metabolism.sqlite"
 PROVEN_FILE = "metabolism.proven"
 SAY_ENERGY_S = 5.0
 KEEP_ACCOUNT_S = 30.0
+TRY_AGAIN_S = 2.0
+"""While nothing can be written."""
 HUB_PATIENCE_S = 10.0
 
 
@@ -231,7 +233,7 @@ class MetabolicController(Node):
             now = self._now()
             if now - self._said_energy_s >= SAY_ENERGY_S:
                 self._publish_energy()
-            if now - self._kept_account_s >= KEEP_ACCOUNT_S:
+            if now - self._kept_account_s >= (TRY_AGAIN_S if self._degraded else KEEP_ACCOUNT_S):
                 self._write(lambda: bookkeeping.keep(self._metabolism, self._store, self.clock.wall_ns()))
                 self._kept_account_s = now
 
