@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from protocol.errors import ConfigError
 from runtime import console
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def history(hours: int, picture: Path | None, as_json: bool, timeout: float) -> 
     else:
         click.echo(console.table(energy_history.rows(told), header=energy_history.HEADER))
     if picture is not None:
-        _draw(told, picture)
+        console.save_picture(lambda: energy_history.picture(told), picture)
 
 
 async def _books(hours: int, timeout: float) -> Books:
@@ -115,22 +114,3 @@ def _costs(known: Costs) -> list[str]:
         rows.append((name, *costs, unit, level.source, level.version[:8], when))
     header = ("level", "load", "answer", "1,000 read", "1,000 said", "in", "by", "version", "measured")
     return [console.table(rows, header=header)]
-
-
-def _draw(told: list[dict[str, Any]], picture: Path) -> None:
-    from nodes.metabolic_controller.energy_history import draw
-    from runtime.paths import write_atomically
-
-    try:
-        image = draw(told)
-    except ImportError as error:
-        raise ConfigError(
-            "plots need matplotlib", place="--plot", remedy="pip install 'sage-runtime[plots]'"
-        ) from error
-    try:
-        write_atomically(picture, image, mode=0o644)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}", place=str(picture), remedy="make room or name another file"
-        ) from error
-    click.echo(f"drawn to {picture}", err=True)

@@ -45,9 +45,8 @@ def rows(told: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     ]
 
 
-def draw(told: Sequence[dict[str, Any]]) -> bytes:
-    """A PNG: what was spent as stacked bars above the line, what came in as a line. ImportError without matplotlib."""
-    import io
+def picture(told: Sequence[dict[str, Any]]) -> Any:
+    """A matplotlib figure: what was spent as stacked bars above the line, what came in as a line."""
     from datetime import datetime, timedelta
 
     from matplotlib.dates import ConciseDateFormatter
@@ -66,6 +65,4 @@ def draw(told: Sequence[dict[str, Any]]) -> bytes:
     axis.set_ylabel("ATP an hour")
     axis.legend(loc="upper left")
     axis.xaxis.set_major_formatter(ConciseDateFormatter(axis.xaxis.get_major_locator()))
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=110)
-    return image.getvalue()
+    return figure

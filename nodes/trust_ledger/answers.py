@@ -29,7 +29,11 @@ def tensors(ledger: Ledger, request: TensorsRequest, wall_ns: int) -> Tensors:
     """T3 and V3 as they stand at `wall_ns`, with the last changes and their reasons."""
     if not 0 <= request.changes <= RECENT:
         raise BadRequest(f"the last {RECENT} changes are known, not {request.changes}", place="trust/tensors: changes")
-    found = [(place, standing) for place, standing in ledger.standings() if request.subject in place.subject]
+    found = [
+        (place, standing)
+        for place, standing in ledger.standings()
+        if request.subject in place.subject or request.subject == place.role
+    ]
     shown = found[:ROWS]
     moved_by = ledger.numbered(number for _, standing in shown for number in standing.recent[: request.changes])
     changes = {number: _change(ledger, entry) for number, entry in moved_by.items()}
@@ -49,7 +53,7 @@ def explain(ledger: Ledger, request: ExplainEntry) -> EntryExplained:
         raise BadRequest(
             f"there is no entry {request.entry!r}",
             place="trust/explain: entry",
-            remedy="give a number, a key such as EXCHANGE/LEVEL, or the name of an exchange",
+            remedy="give a number, a key such as EXCHANGE/LEVEL, the name of an exchange, or `last`",
         )
     said = ledger.said(entry)
     witnesses = ledger.witnesses(entry_subject(entry.number, entry.digest))

@@ -31,6 +31,8 @@ from runtime.identity import verify
 
 LEDGER_FILE = "trust.sqlite"
 NUMBER_DIGITS = 19
+LAST = "last"
+"""Names the last action."""
 """SQLite counts no further than 2^63 - 1."""
 
 __all__ = ["LEDGER_FILE", "Ledger", "LedgerError", "Receipt", "Telling"]
@@ -80,9 +82,12 @@ class Ledger:
         return outcome_of(self.said(entry))
 
     def find(self, which: str) -> Entry | None:
-        """An entry by its number or its key; by the name of an exchange, its last one."""
+        """An entry by its number or its key; by the name of an exchange, its last one; by `last`, the last action."""
         with self._reading() as base:
-            number = int(which) if which.isdecimal() and len(which) < NUMBER_DIGITS else _numbered(base, which)
+            if which == LAST:
+                number = _last_action(base)
+            else:
+                number = int(which) if which.isdecimal() and len(which) < NUMBER_DIGITS else _numbered(base, which)
             return rows.entry(base, number) if number is not None else None
 
     def numbered(self, numbers: Iterable[int]) -> dict[int, Entry]:
@@ -214,6 +219,12 @@ class Ledger:
             place=str(self.path),
             remedy="check that the disk has room; restore the file from a backup if it is damaged",
         )
+
+
+def _last_action(base: sqlite3.Connection) -> int | None:
+    """The number of the last action: what was done, not a rule, an identity or a statement."""
+    (number,) = base.execute("SELECT max(number) FROM entries WHERE kind IN ('r6', 'r7', 'outcome')").fetchone()
+    return None if number is None else int(number)
 
 
 def _numbered(base: sqlite3.Connection, which: str) -> int | None:

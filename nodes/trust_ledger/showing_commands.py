@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 @click.option("--changes", default=3, show_default=True, help="How many of the last changes to show of each, up to 5.")
 @console.common(timeout=10)
 def show(subject: str, changes: int, as_json: bool, timeout: float) -> None:
-    """Show T3 and V3 by role and context, with their last changes and the reasons. SUBJECT: a part of an LCT id.
+    """Show T3 and V3 by role and context, with their last changes and the reasons.
 
+    SUBJECT: a level, or a part of an LCT id.
     There is no trust that holds everywhere: whoever is good at one thing has shown nothing of another.
     """
     from protocol.messages.trust import TensorsRequest
@@ -43,7 +44,7 @@ def show(subject: str, changes: int, as_json: bool, timeout: float) -> None:
 @click.argument("entry")
 @console.common(timeout=10)
 def explain(entry: str, as_json: bool, timeout: float) -> None:
-    """Say what an entry says, in words. ENTRY: its number, its key (EXCHANGE/LEVEL), or an exchange."""
+    """Say what an entry says, in words. ENTRY: its number, its key (EXCHANGE/LEVEL), an exchange, or `last`."""
     from protocol.messages.trust import ExplainEntry
 
     explained: EntryExplained = ask(timeout, ExplainEntry(entry=entry))

@@ -53,6 +53,7 @@ def found(reality: Reality, ident: str) -> str:
 
     Raises `UnknownAssumption`, and BadRequest for a beginning that several have.
     """
+    ident = ident.removesuffix("…")  # as it stands where it was cut to be shown
     if ident and reality.shelf.row(ident) is not None:
         return ident
     if by_exchange := reality.shelf.answer_of(ident):

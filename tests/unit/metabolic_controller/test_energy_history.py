@@ -1,3 +1,5 @@
+import io
+
 from nodes.metabolic_controller import energy_history
 from protocol.messages.metabolism import Moved
 
@@ -32,4 +34,6 @@ def test_each_hour_tells_what_came_in_and_what_it_was_spent_on():
 
 
 def test_it_is_drawn_as_a_picture():
-    assert energy_history.draw(TOLD).startswith(b"\x89PNG")
+    out = io.BytesIO()
+    energy_history.picture(TOLD).savefig(out, format="png", dpi=30)
+    assert out.getvalue().startswith(b"\x89PNG")

@@ -130,6 +130,7 @@ def test_an_entry_is_found_by_number_key_or_exchange(ledger: Ledger):
     assert ledger.find("4").key == ledger.find("x1/sensory").key == "x1/sensory"
     assert ledger.find("x1").key == "x1/tactical"
     assert ledger.find("x") is None
+    assert ledger.find("last").kind in {"r6", "r7"}
     assert ledger.find("99") is None
     assert ledger.find("9" * 40) is None
 
