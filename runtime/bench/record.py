@@ -58,15 +58,22 @@ def environment(*, quick: bool, seed: int, packages: tuple[str, ...] = ()) -> di
     }
 
 
-def report(record: Record, *, text: str = "") -> str:
-    """The record as Markdown: goals first, then `text`, then every figure."""
+READABLE = 120
+"""Figures that a terminal shows."""
+
+
+def report(record: Record, *, text: str = "", brief: bool = False) -> str:
+    """The record as Markdown: goals first, then `text`, then every figure; `brief`: not more of these than can be read."""
     lines = [f"# {record.name}", "", "| goal | target | measured | |", "|---|---|---|---|"]
     for goal in record.goals:
         verdict = "met" if goal.met else "not met"
         lines.append(f"| {goal.statement} | {_shown(goal.target)} | {_shown(goal.measured)} | {verdict} |")
     if text:
         lines += ["", text.strip()]
-    lines += ["", "## Figures", "", *_table(record.figures), "", "## Environment", "", *_table(record.environment), ""]
+    figures = _table(record.figures)
+    if brief and len(figures) > READABLE:
+        figures = [f"{len(figures) - 2:,} figures: `--out DIRECTORY` writes them down, `--json` prints them"]
+    lines += ["", "## Figures", "", *figures, "", "## Environment", "", *_table(record.environment), ""]
     return "\n".join(lines)
 
 

@@ -126,14 +126,13 @@ class Session:
         where["load_before"] = self._environment["load_before"]
         where |= outcome.environment
         record = Record(name=self.name, environment=where, figures=outcome.figures, goals=outcome.goals)
-        shown = report(record, text=outcome.text)
-        self.file("report.md", shown.encode())
+        self.file("report.md", report(record, text=outcome.text).encode())
         self.file("record.json", msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
         self.file("raw.jsonl", b"".join(row + b"\n" for row in self._rows))
         if self.as_json:
             _write_row(sys.stdout, record)
         else:
-            print(shown)
+            print(report(record, text=outcome.text, brief=True))
         return record
 
     def _end_progress(self) -> None:

@@ -39,3 +39,12 @@ def test_the_report_shows_goals_text_and_nested_figures():
     assert "| other.p50 | 1 |" in shown
     assert "| other.note | a\\|b |" in shown
     assert "| cores | 2 |" in shown
+
+
+def test_a_terminal_is_spared_more_figures_than_can_be_read():
+    figures = {f"figure {number}": number for number in range(500)}
+    record = Record(name="thing", environment={}, figures=figures, goals=[])
+    brief = report(record, brief=True)
+    assert "500 figures: `--out DIRECTORY` writes them down" in brief
+    assert "figure 77" not in brief
+    assert "figure 77" in report(record)
