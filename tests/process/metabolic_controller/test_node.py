@@ -147,7 +147,7 @@ async def test_how_much_there_is_to_learn_is_the_dreamers_to_say_and_is_not_forg
 async def test_an_unsound_configuration_is_refused_by_the_rule_it_breaks(system, tmp_path: Path):
     shipped = Path("configs/metabolism.yaml").read_text()
     unsound = tmp_path / "unsound.yaml"
-    unsound.write_text(shipped.replace("leave_atp: 15\n  lessons", "leave_atp: 90\n  lessons"))
+    unsound.write_text(shipped.replace("leave_atp: 5\n  lessons", "leave_atp: 90\n  lessons"))
     with pytest.raises(AssertionError, match=r"dream\.leave_atp must be below dream\.enter_atp"):
         await system.node(MODULE, NAME, {"config": str(unsound)})
     assert [record.state for record in await system.records() if record.name == NAME] in ([], [NodeState.FAILED])

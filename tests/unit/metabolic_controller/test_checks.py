@@ -21,13 +21,13 @@ def examined(tmp_path: Path, old: str = "", new: str = "") -> list[tuple[str, st
 def test_of_what_ships_it_is_said_how_much_was_searched(tmp_path: Path):
     ((level, message),) = examined(tmp_path)
     assert level == "note"
-    assert message.startswith("searched 81000 inputs in 810000 steps and 500 configurations of a life in ")
+    assert message.startswith("searched 97200 inputs in 972000 steps and 600 configurations of a life in ")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "rule"),
     [
-        ("enter_atp: 50", "enter_atp: 105", "focus.enter_atp and dream.enter_atp must not exceed energy.capacity"),
+        ("enter_atp: 65", "enter_atp: 105", "focus.enter_atp and dream.enter_atp must not exceed energy.capacity"),
         (
             "rouse_salience: 0.8",
             "rouse_salience: 1.0",
@@ -45,5 +45,5 @@ def test_a_broken_one_is_refused_by_the_rule_it_breaks(tmp_path: Path, old: str,
 
 def test_what_only_the_search_finds_is_named_by_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("nodes.metabolic_controller.checks.misordered", lambda _settings: [])
-    found = examined(tmp_path, "enter_atp: 50", "enter_atp: 105")
+    found = examined(tmp_path, "enter_atp: 65", "enter_atp: 105")
     assert any(message.startswith("unreachable: DREAM is never reached") for _, message in found)

@@ -19,7 +19,7 @@ def test_the_shipped_thresholds_go_together():
         ("focus", {"leave_salience": 0.7}, "focus.leave_salience"),
         ("focus", {"leave_atp": 30.0}, "focus.leave_atp"),
         ("focus", {"quiet": 0.0}, "focus.quiet"),
-        ("dream", {"leave_atp": 60.0}, "dream.leave_atp"),
+        ("dream", {"leave_atp": 70.0}, "dream.leave_atp"),
         ("dream", {"enter_atp": 105.0}, "dream.enter_atp"),
         ("dream", {"after": 10.0}, "dream.after"),
         ("crisis", {"leave_errors": 4}, "crisis.leave_errors"),

@@ -120,7 +120,7 @@ def test_a_threshold_of_the_night_that_deafens_sleep_is_named():
 
 
 def test_without_a_night_the_day_alone_is_searched():
-    assert explore(DAY).inputs == 40_500
+    assert explore(DAY).inputs == 48_600
     assert rules(with_("night", begins=0.0, ends=24.0)) == set()
 
 

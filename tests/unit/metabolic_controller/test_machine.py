@@ -57,13 +57,13 @@ def test_a_sleeper_is_roused_at_once(state: Metabolic, stir: dict[str, object], 
 def test_dream_needs_quiet_energy_and_something_to_learn():
     assert after(REST, quiet_s=LONG, lessons=8) is DREAM
     assert after(REST, quiet_s=LONG, lessons=7) is REST
-    assert after(REST, quiet_s=LONG, lessons=8, atp=49.0) is REST
+    assert after(REST, quiet_s=LONG, lessons=8, atp=64.0) is REST
     assert after(REST, quiet_s=299.0, lessons=8) is REST
 
 
 def test_dream_ends_when_it_is_done_or_the_energy_is():
     assert after(DREAM, quiet_s=LONG, lessons=0) is REST
-    assert after(DREAM, quiet_s=LONG, lessons=8, atp=14.0) is REST
+    assert after(DREAM, quiet_s=LONG, lessons=8, atp=4.0) is REST
     assert after(DREAM, quiet_s=LONG, lessons=8, atp=16.0) is DREAM
 
 
