@@ -63,7 +63,7 @@ READABLE = 120
 
 
 def report(record: Record, *, text: str = "", brief: bool = False) -> str:
-    """The record as Markdown: goals first, then `text`, then every figure; `brief`: no more of them than can be read."""
+    """The record as Markdown: goals, then `text`, then every figure; `brief`: no more of them than can be read."""
     lines = [f"# {record.name}", "", "| goal | target | measured | |", "|---|---|---|---|"]
     for goal in record.goals:
         verdict = "met" if goal.met else "not met"
