@@ -15,10 +15,12 @@ from __future__ import annotations
 import functools
 import json
 import math
+import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, BinaryIO, NoReturn, TypeVar
 
 import click
 
@@ -144,29 +146,39 @@ def duration(text: str, option: str) -> float:
         raise click.BadParameter(f"{text!r}: {error}", param_hint=option) from error
 
 
-def save_picture(draw: Callable[[], Any], file: Path) -> None:
-    """Write the matplotlib figure that `draw` makes as a PNG, for its owner alone.
+@contextmanager
+def written_beside(file: Path) -> Iterator[BinaryIO]:
+    """A new file of this name once all is written, for its owner alone. ConfigError where it cannot be written."""
+    from runtime.paths import sync_directory
 
-    Raises ConfigError where matplotlib is not installed, or the file cannot be written.
-    """
-    from io import BytesIO
-
-    from runtime.paths import write_atomically
-
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        figure = draw()
-    except ImportError as error:
-        raise ConfigError(
-            "plots need matplotlib", place=str(file), remedy="pip install 'sage-runtime[plots]'"
-        ) from error
-    drawn = BytesIO()
-    figure.savefig(drawn, format="png", dpi=110)
-    try:
-        write_atomically(file, drawn.getvalue())
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(file)
+        sync_directory(file.absolute().parent)
     except OSError as error:
         raise ConfigError(
             f"cannot be written: {error.strerror}", place=str(file), remedy="make room or name another file"
         ) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def save_picture(draw: Callable[[], Any], file: Path) -> None:
+    """Write the matplotlib figure that `draw` makes as a PNG.
+
+    Raises ConfigError where matplotlib is not installed, or the file cannot be written.
+    """
+    try:
+        figure = draw()
+    except ImportError as error:
+        remedy = "pip install 'sage-runtime[plots]'"
+        raise ConfigError("plots need matplotlib", place=str(file), remedy=remedy) from error
+    with written_beside(file) as out:
+        figure.savefig(out, format="png", dpi=110)
 
 
 def table(rows: Iterable[Sequence[object]], *, header: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ import msgspec
 from protocol.errors import NotPermitted, SealError
 from protocol.lct import Attestation, Lct, Subject, lct_id, statement_bytes
 from runtime.clock import Clock
-from runtime.paths import sync_directory
+from runtime.paths import make_once
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -99,7 +99,7 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> None:
 
 
 def _make_key_file(path: Path, clock: Clock) -> None:
-    """Write a fresh key file unless another process was first: the link either makes the name or finds it taken."""
+    """Write a fresh key file unless another process was first."""
     keys = _KeyFile(
         version=1,
         host=host_name(),
@@ -107,19 +107,7 @@ def _make_key_file(path: Path, clock: Clock) -> None:
         signing=os.urandom(_SECRET_BYTES),
         sealing=os.urandom(_SECRET_BYTES),
     )
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(keys))
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(beside, path)
-        sync_directory(path.parent)
-    except FileExistsError:
-        return
-    finally:
-        beside.unlink(missing_ok=True)
+    make_once(path, msgspec.json.encode(keys))
 
 
 def _read_key_file(path: Path) -> _KeyFile:

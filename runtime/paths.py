@@ -6,6 +6,8 @@ repaired: whoever could enter it could already have put a socket there.
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from protocol.errors import ConfigError, NotPermitted
@@ -104,6 +106,24 @@ def socket_path(directory: Path, name: str) -> Path:
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Replace `path` by `data`: a reader, or a crash at any moment, sees the old bytes or the new, never a mixture."""
+    with _beside(path, data, mode) as beside:
+        beside.replace(path)
+    sync_directory(path.parent)
+
+
+def make_once(path: Path, data: bytes) -> None:
+    """Write a new file for its owner alone, durably; where another process was first, its file stays.
+
+    The link either makes the name or finds it taken.
+    """
+    with _beside(path, data, 0o600) as beside, suppress(FileExistsError):
+        os.link(beside, path)
+        sync_directory(path.parent)
+
+
+@contextmanager
+def _beside(path: Path, data: bytes, mode: int) -> Iterator[Path]:
+    """A file with `data` beside `path`, on the disk; removed afterwards unless it was moved."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
@@ -111,11 +131,9 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
+        yield beside
+    finally:
         beside.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:

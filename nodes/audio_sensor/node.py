@@ -26,7 +26,6 @@ class AudioSensor(Node):
         """Load the decoders at the start; otherwise with the first recording."""
 
     _ear: Ear | None = None
-    _degraded = False
 
     async def start(self) -> None:
         self._ear = Ear(settings.load(self.params.config), self.state_dir / "voice", self.clock)
@@ -67,14 +66,11 @@ class AudioSensor(Node):
         try:
             await self._ear.open()
         except SageError as error:
-            self._degraded = True
-            self.health("degraded", str(error))
+            self.ails("hearing", str(error))
             raise
         if not loaded:
             self.log.info("hearing.loaded", parts=self._ear.parts)
-        if self._degraded:
-            self._degraded = False
-            self.health("ready")
+        self.ails("hearing", "")
         return self._ear
 
     def _message(self, noticed: Noticed, request: Hear, source: str) -> SpeechActivity | Utterance:

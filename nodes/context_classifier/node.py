@@ -25,7 +25,6 @@ from protocol.messages.context import (
     ScoreExchange,
 )
 from protocol.messages.metabolism import MetabolicState
-from protocol.messages.node import NodeState
 from protocol.services import SERVICES
 from runtime.node import Call, Node, run, serve
 from runtime.paths import write_atomically
@@ -49,7 +48,6 @@ class ContextClassifier(Node):
         self._sealer = Sealer.load(self.state_dir, "context")
         self._path = self.state_dir / MEMORY_FILE
         self._saved = self._unsaved = 0
-        self._ailing: dict[str, str] = {}
         """What is wrong with the memory, by when: `restored`, `saved`."""
         self._classifier = self._restored()
         self.stats_record("context", self._record)
@@ -123,7 +121,7 @@ class ContextClassifier(Node):
             aside = self._path.with_suffix(f".unreadable-{self.clock.wall_ns()}")
             self._path.rename(aside)
             self.log.exception("memory.unreadable", moved_to=str(aside))
-            self._ail("restored", f"began with nothing known: {error}; the file is now {aside.name}")
+            self.ails("restored", f"began with nothing known: {error}; the file is now {aside.name}")
             return Classifier(self._config)
 
     async def _keep_saving(self) -> None:
@@ -138,10 +136,9 @@ class ContextClassifier(Node):
         except OSError as error:
             self._unsaved += 1
             self.log.warning("memory.unsaved", error=str(error))
-            self._ail("saved", f"what it learned cannot be saved: {error}")
+            self.ails("saved", f"what it learned cannot be saved: {error}")
         else:
-            if "saved" in self._ailing:
-                self._ail("saved", "")
+            self.ails("saved", "")
 
     def _write(self) -> None:
         """Write down what was learned, if anything was. Raises `OSError`; then it remains to be written."""
@@ -155,13 +152,6 @@ class ContextClassifier(Node):
             known.changed = True
             raise
         self._saved += 1
-
-    def _ail(self, when: str, problem: str) -> None:
-        """Say what is wrong with the memory; nothing: that is over."""
-        self._ailing.pop(when, None)
-        if problem:
-            self._ailing[when] = problem
-        self.health(NodeState.DEGRADED if self._ailing else NodeState.READY, "; ".join(self._ailing.values()))
 
     def _record(self) -> dict[str, float]:
         return {**self._known().stats(), "saved": self._saved, "unsaved": self._unsaved}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -90,14 +89,9 @@ class DialogueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 def load(path: str = "configs/dialogue.yaml") -> DialogueConfig:
     """The configuration in the file at `path`; a relative path may lie below the install."""
-    return config.load(located(path), DialogueConfig)
+    return config.load(paths.located(path), DialogueConfig)
 
 
 def load_trust(path: str = "configs/trust.yaml") -> TrustConfig:
     """What the ledger believes before it knows anything: the very file that it reads itself."""
-    return config.load(located(path), TrustConfig)
-
-
-def located(path: str) -> Path:
-    """`path` where it exists, else the file of that name below the install. ConfigError where neither does."""
-    return paths.located(path)
+    return config.load(paths.located(path), TrustConfig)

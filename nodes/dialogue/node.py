@@ -91,8 +91,6 @@ class Dialogue(Node):
     async def start(self) -> None:
         self._config = config.load(self.params.config)
         trust = config.load_trust(self.params.trust)
-        self._ailing: dict[str, str] = {}
-        """Part → what is wrong with it."""
         self._energy: Energy | None = None
         self._table: TrustTable = NO_TABLE
         self._present: frozenset[str] | None = None
@@ -287,7 +285,7 @@ class Dialogue(Node):
                 await asyncio.to_thread(unwritten.again)
             if unwritten.problem != said:
                 said = unwritten.problem
-                self._ail("disk", said)
+                self.ails("disk", said)
 
     async def _answer_aloud(self, utterance: Utterance, trace: bytes) -> None:
         try:
@@ -344,7 +342,7 @@ class Dialogue(Node):
         except (StoreUnreadable, SealError) as error:
             aside = path.rename(path.with_suffix(f".{self.clock.wall_ns()}.unreadable"))
             self.log.exception("replay.unreadable", moved_to=str(aside))
-            self._ail("replay", f"nothing is known of replays: {error}; the file is now {aside.name}")
+            self.ails("replay", f"nothing is known of replays: {error}; the file is now {aside.name}")
             return Replays(Store.open(path, sealer, replays.TABLES), questions=kept.questions, samples=kept.samples)
 
     def _open_reality(self) -> Reality:
@@ -355,7 +353,7 @@ class Dialogue(Node):
         except StoreUnreadable as error:
             aside = opening.moved_aside(self.state_dir, self.clock.wall_ns())
             self.log.exception("reality.unreadable", moved_to=str(aside))
-            self._ail("reality", f"nothing is assumed any more: {error}; the file is now {aside.name}")
+            self.ails("reality", f"nothing is assumed any more: {error}; the file is now {aside.name}")
             return opening.opened(self.state_dir, settings)
 
     def _verifiers(self) -> list[Verifier]:
@@ -363,7 +361,7 @@ class Dialogue(Node):
             return load_verifiers()
         except ConfigError as error:
             self.log.exception("verifiers.unusable")
-            self._ail("verifiers", f"no verifier has a say: {error}")
+            self.ails("verifiers", f"no verifier has a say: {error}")
             return []
 
     def _open_patterns(self) -> Learner:
@@ -375,19 +373,12 @@ class Dialogue(Node):
             changed=self._patterns_changed,
         )
         if opened.force.problem:
-            self._ail("patterns", opened.force.problem)
+            self.ails("patterns", opened.force.problem)
         return opened
 
     def _patterns_changed(self, now: Patterns, problem: str) -> None:
         self._responder.patterns = now
-        self._ail("patterns", problem)
-
-    def _ail(self, part: str, problem: str) -> None:
-        """Say in every heartbeat what is wrong with a part; nothing: it is well again."""
-        self._ailing.pop(part, None)
-        if problem:
-            self._ailing[part] = problem
-        self.health(NodeState.DEGRADED if self._ailing else NodeState.READY, "; ".join(self._ailing.values()))
+        self.ails("patterns", problem)
 
     @property
     def _kept(self) -> Reach:

@@ -136,29 +136,22 @@ class Dreamer:
         return await self._leg(folder, on_progress)
 
     def _choose(self) -> tuple[Candidate | None, str]:
-        if few := self._too_few():
-            return None, few
+        dreamt_ns = {level: self._journal.material_ns(level) for level in self._settings.students}
+        fresh = {level: self._collector.received_since(moment) for level, moment in dreamt_ns.items()}
+        if fresh and max(fresh.values()) < self._settings.dream.fresh:  # told without reading any
+            return None, "; ".join(f"{level}: {_stale(count, self._settings.dream)}" for level, count in fresh.items())
         examples = self._collector.examples()
         candidates = [
             Candidate(
                 level=level,
                 material=self._material(examples, level),
-                fresh=self._collector.received_since(self._journal.material_ns(level)),
-                dreamt_ns=self._journal.material_ns(level),
+                fresh=fresh[level],
+                dreamt_ns=dreamt_ns[level],
             )
             for level in self._settings.students
             if self._teacher(level)
         ]
         return choose(candidates, self._settings.dream)
-
-    def _too_few(self) -> str:
-        """Why no level has enough new examples, where that is so: told without reading them."""
-        fresh = {
-            level: self._collector.received_since(self._journal.material_ns(level)) for level in self._settings.students
-        }
-        if not fresh or max(fresh.values()) >= self._settings.dream.fresh:
-            return ""
-        return "; ".join(f"{level}: {_stale(count, self._settings.dream)}" for level, count in fresh.items())
 
     def _material(self, examples: Sequence[Example], level: str) -> Material:
         return select(

@@ -36,7 +36,6 @@ from protocol.messages.dream import (
     StartDream,
 )
 from protocol.messages.metabolism import Metabolic, MetabolicState
-from protocol.messages.node import NodeState
 from runtime.node import Call, Node, run, serve
 from runtime.paths import private_directory
 from runtime.sealing import Sealer
@@ -89,7 +88,6 @@ class DreamConsolidator(Node):
         self._followers: set[Follower] = set()
         self._bills: dict[str, Bill] = {}
         """By stretch; of those before the last, only what was not booked yet."""
-        self._ailing = False
         self._changed = asyncio.Event()
         """Set when there may be more to learn than was said."""
         self._backlog: DreamBacklog | None = None
@@ -219,19 +217,11 @@ class DreamConsolidator(Node):
         if dreaming.cancelled():
             return
         if (error := dreaming.exception()) is not None:  # not tried again before the whole dreams anew
-            self._ail(f"a dream could not go on: {error}")
+            self.ails("dream", f"a dream could not go on: {error}")
             return
-        self._ail("")
+        self.ails("dream", "")
         if self._may_dream and self._backlog is not None and self._backlog.examples > 0:
             self._begin(asked_for=False, reason="there is more to learn")
-
-    def _ail(self, problem: str) -> None:
-        """Degraded while there is a problem, ready again once there is none."""
-        if problem:
-            self.health(NodeState.DEGRADED, problem)
-        elif self._ailing:
-            self.health(NodeState.READY)
-        self._ailing = bool(problem)
 
     async def _charge(self, leg: str, spent_s: float) -> None:
         """Have booked what the stretch has spent so far, and what others left owing."""

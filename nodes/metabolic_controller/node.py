@@ -37,7 +37,6 @@ from protocol.messages.metabolism import (
     StateExplained,
     Transitions,
 )
-from protocol.messages.node import NodeState
 from runtime import config, paths
 from runtime.node import Call, Event, Node, on, run, serve
 
@@ -72,7 +71,6 @@ class MetabolicController(Node):
         """Transitions that were said and could not be written down yet."""
         self._settled = self._repeated = self._reserved = self._refused = self._unheld = 0
         self._source = "cpu"
-        self._degraded = False
         self._said_energy_s = self._kept_account_s = self._now()
         self.stats_record("metabolism", self._counters)
         taken_up = await self._taken_up()
@@ -233,7 +231,7 @@ class MetabolicController(Node):
             now = self._now()
             if now - self._said_energy_s >= SAY_ENERGY_S:
                 self._publish_energy()
-            if now - self._kept_account_s >= (TRY_AGAIN_S if self._degraded else KEEP_ACCOUNT_S):
+            if now - self._kept_account_s >= (TRY_AGAIN_S if self.ailing else KEEP_ACCOUNT_S):
                 self._write(lambda: bookkeeping.keep(self._metabolism, self._store, self.clock.wall_ns()))
                 self._kept_account_s = now
 
@@ -253,12 +251,9 @@ class MetabolicController(Node):
             write()
         except StoreError as error:
             self.log.exception("store.failed")
-            self.health(NodeState.DEGRADED, str(error))
-            self._degraded = True
+            self.ails("store", str(error))
         else:
-            if self._degraded:
-                self._degraded = False
-                self.health(NodeState.READY)
+            self.ails("store", "")
 
     def _publish_energy(self) -> None:
         self._said_energy_s = self._now()

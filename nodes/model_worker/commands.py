@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -160,7 +159,7 @@ def export(session: str, file: Path, level: str | None, as_json: bool, timeout: 
     with _vault() as vault:
         _, public, kept = _one(_of(vault, session), level, levels.load())
         try:
-            with _written_beside(file) as out:
+            with console.written_beside(file) as out:
                 written = bundle.export(vault, public.fingerprint, kept, out, Clock().wall_ns())
         except Unreadable as error:
             raise StateUnreadable(str(error), place=session, remedy="`sage kv verify` names what is spoiled") from error
@@ -422,24 +421,6 @@ async def _ask_workers(
                 if not passing(error):
                     raise
     return found
-
-
-@contextmanager
-def _written_beside(file: Path) -> Iterator[BinaryIO]:
-    """A new file of this name once all is written, for its owner alone. ConfigError where it cannot be written."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(file)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}", place=str(file), remedy="make room or name another file"
-        ) from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _summary(row: SessionRow, kept: Manifest) -> dict[str, Any]:

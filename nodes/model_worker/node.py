@@ -67,7 +67,6 @@ class ModelWorker(Node):
         self._vault = self._open_vault()
         self._worker = Worker(self._level, self.clock, self._vault, self._show_problem, self._loaded, self._unheard)
         self._loads = Loads(self._level.name)
-        self._degraded = False
         self._valued = 0
         """Times that a conversation held here was said to be worth something."""
 
@@ -234,12 +233,7 @@ class ModelWorker(Node):
 
     def _show_problem(self) -> None:
         """Degraded while the model does not load, ready again once it does."""
-        problem = self._worker.problem or self._not_kept
-        if problem:
-            self.health("degraded", problem)
-        elif self._degraded:
-            self.health("ready")
-        self._degraded = bool(problem)
+        self.ails("model", self._worker.problem or self._not_kept)
 
     def _model_stats(self) -> dict[str, float]:
         info = self._worker.info

@@ -52,7 +52,6 @@ class Speaker(Node):
         self._under_way: OrderedDict[str, _UnderWay] = OrderedDict()
         self._over: OrderedDict[str, None] = OrderedDict()
         self._counts: Counter[str] = Counter(dict.fromkeys(("spoken", "failed", "abandoned", "sentences"), 0))
-        self._degraded = False
         self.stats_record("speaking", lambda: {**self._counts, "under_way": len(self._under_way)})
         readiness = self._voice.probe()
         if not readiness.ready:
@@ -142,12 +141,7 @@ class Speaker(Node):
 
     def _show(self, error: Exception | None) -> None:
         """Degraded while nothing can be spoken, ready again once something was."""
-        if error is not None:
-            self._degraded = True
-            self.health("degraded", str(error))
-        elif self._degraded:
-            self._degraded = False
-            self.health("ready")
+        self.ails("speech", "" if error is None else str(error))
 
     def _path(self, name: str) -> Path:
         safe = "".join(character if character.isalnum() or character in "-_" else "_" for character in name)

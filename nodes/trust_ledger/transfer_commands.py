@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -98,24 +97,10 @@ def _ledger(*, make: bool) -> Iterator[Ledger]:
 @contextmanager
 def _new(file: Path) -> Iterator[BinaryIO]:
     """A file of that name that is there whole, or not at all."""
-    from runtime.paths import sync_directory
-
     if file.exists():
         raise ConfigError("is there already", place=str(file), remedy="name another file, or move it away")
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        beside.rename(file)
-        sync_directory(file.absolute().parent)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}", place=str(file), remedy="name another file"
-        ) from error
-    finally:
-        beside.unlink(missing_ok=True)
+    with console.written_beside(file) as out:
+        yield out
 
 
 @contextmanager

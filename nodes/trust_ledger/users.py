@@ -15,7 +15,7 @@ import msgspec
 from nodes.trust_ledger.identities import USER, attested
 from protocol.errors import ConfigError, NotPermitted, SealError
 from protocol.lct import Lct, Subject, lct_id
-from runtime.paths import private_directory, sync_directory
+from runtime.paths import make_once, private_directory
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SECRET_BYTES = 32
@@ -55,7 +55,8 @@ def make(state_dir: Path, name: str, wall_ns: int) -> User:
     """The user of that name, whose key file is made if there is none."""
     path = key_file(state_dir, name)
     if not path.exists():
-        _write(path, _KeyFile(version=1, user=name, created_ns=wall_ns, signing=os.urandom(_SECRET_BYTES)))
+        keys = _KeyFile(version=1, user=name, created_ns=wall_ns, signing=os.urandom(_SECRET_BYTES))
+        make_once(path, msgspec.json.encode(keys))
     return load(state_dir, name)
 
 
@@ -83,20 +84,3 @@ def key_file(state_dir: Path, name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{name!r} is no name for a user", remedy="use letters, digits, '.', '_' and '-', 64 at most")
     return private_directory(state_dir / "users") / f"{name}.key"
-
-
-def _write(path: Path, keys: _KeyFile) -> None:
-    """Durably; whoever was first keeps the name."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(keys))
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(beside, path)
-        sync_directory(path.parent)
-    except FileExistsError:
-        return
-    finally:
-        beside.unlink(missing_ok=True)

@@ -76,6 +76,8 @@ class Node:
         self.clock = clock or Clock()
         self.metabolic: MetabolicState | None = None
         """The transition this node has taken up; None before the first."""
+        self.ailing: dict[str, str] = {}
+        """Part → what is wrong with it: see `ails`."""
         self._bus = Bus(name=name, run_dir=run_dir, host=host, clock=self.clock, log=log)
         self._state = NodeState.STARTING
         self._reason = ""
@@ -125,6 +127,18 @@ class Node:
             return
         self._state, self._reason = NodeState(state), reason
         self._beat()
+
+    def ails(self, part: str, problem: str) -> None:
+        """Say in every heartbeat what is wrong with a part of the node; "": it is well again.
+
+        The node is degraded while any part ails.
+        """
+        if problem == self.ailing.get(part, ""):
+            return
+        self.ailing.pop(part, None)
+        if problem:
+            self.ailing[part] = problem
+        self.health(NodeState.DEGRADED if self.ailing else NodeState.READY, "; ".join(self.ailing.values()))
 
     def stats_record(self, name: str, record: Callable[[], dict[str, float]]) -> None:
         """Show `record()` in every heartbeat: of each queue, link, store and cache there is one."""

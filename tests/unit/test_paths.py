@@ -89,3 +89,11 @@ def test_a_write_that_fails_leaves_the_old_and_nothing_beside(tmp_path: Path, mo
         paths.write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_made_once_stays_as_the_first_made_it(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    paths.make_once(file, b"first")
+    paths.make_once(file, b"second")
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"first", 0o600)
+    assert list(tmp_path.iterdir()) == [file]

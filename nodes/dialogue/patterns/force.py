@@ -13,6 +13,7 @@ from nodes.dialogue.patterns import pattern as reading
 from nodes.dialogue.patterns.accepted import Accepted, AcceptedPatterns
 from nodes.dialogue.patterns.pattern import Pattern, PatternFile, Patterns
 from protocol.errors import ConfigError
+from runtime import paths
 
 Signature = tuple[object, ...]
 
@@ -84,7 +85,7 @@ class InForce:
 
     def _signature(self) -> Signature:
         try:
-            at = reading.located(self.path)
+            at = paths.located(self.path)
             found = at.stat()
             file: Signature = (str(at), found.st_mtime_ns, found.st_size, found.st_ino)
         except (OSError, ConfigError):

@@ -201,11 +201,7 @@ def load(path: Path | str = SHIPPED) -> Patterns:
 
 
 def read(path: Path | str = SHIPPED) -> PatternFile:
-    return config.load(located(path), PatternFile)
-
-
-def located(path: Path | str) -> Path:
-    return paths.located(path)
+    return config.load(paths.located(path), PatternFile)
 
 
 def phrases(path: Path | str = SHIPPED) -> list[str]:
