@@ -1,6 +1,6 @@
 """How well a model answers held-out questions, skill by skill, with intervals and confidence."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,24 +111,53 @@ def ask(model: Any, tokenizer: Any, asked: Sequence[Question]) -> list[Answer]:
         )
         for question in asked
     ]
-    waiting = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     answers: dict[int, Answer] = {}
-    while waiting:
-        together = max(1, min(BATCH, BATCH_TOKENS // len(prompts[waiting[-1]])))
-        chosen, waiting = waiting[-together:], waiting[:-together]
+    for chosen in alike(prompts):
         answers |= dict(zip(chosen, _greedy(model, tokenizer, [prompts[n] for n in chosen]), strict=True))
     return [answers[number] for number in range(len(prompts))]
 
 
+def alike(prompts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Numbers of the prompts that go through a model together: those of like length, the longest first."""
+    waiting = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
+    while waiting:
+        together = max(1, min(BATCH, BATCH_TOKENS // len(prompts[waiting[-1]])))
+        chosen, waiting = waiting[-together:], waiting[:-together]
+        yield chosen
+
+
 def _greedy(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]]) -> list[Answer]:
+    said: list[list[int]] = [[] for _ in prompts]
+    least = [1.0] * len(prompts)
+
+    def note(going: "torch.Tensor", logits: "torch.Tensor") -> "torch.Tensor":
+        chances, tokens = _best(logits)
+        _note(said, least, going, tokens, chances)
+        return tokens
+
+    decode(model, tokenizer, prompts, note)
+    return [
+        Answer(tokenizer.decode(tokens, skip_special_tokens=True), chance)
+        for tokens, chance in zip(said, least, strict=True)
+    ]
+
+
+def decode(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Sequence[int]],
+    note: Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"],
+) -> None:
+    """Let the model answer all prompts together, token by token.
+
+    `note` is given who still goes on [batch] and the logits [batch, vocab], and returns the tokens to go on with.
+    """
     import torch
 
     pad, stop = tokenizer.pad_token_id, tokenizer.eos_token_id
     longest = max(map(len, prompts))
     ids = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
     mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
-    said: list[list[int]] = [[] for _ in prompts]
-    least = [1.0] * len(prompts)
     going = torch.ones(len(prompts), dtype=torch.bool)
     cache = None
     with torch.inference_mode():
@@ -138,17 +167,12 @@ def _greedy(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]]) -> lis
                 input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, logits_to_keep=1
             )
             cache = out.past_key_values
-            chances, tokens = _best(out.logits[:, -1])
-            _note(said, least, going, tokens, chances)
+            tokens = note(going, out.logits[:, -1])
             going &= tokens != stop
             if not going.any():
                 break
             ids = tokens[:, None]
             mask = torch.cat([mask, torch.ones_like(ids)], dim=1)
-    return [
-        Answer(tokenizer.decode(tokens, skip_special_tokens=True), chance)
-        for tokens, chance in zip(said, least, strict=True)
-    ]
 
 
 def _best(logits: "torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor"]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from experiments.reference.curriculum import Question, questions
-from experiments.reference.evaluate import LONGEST_ANSWER, load
+from experiments.reference.evaluate import LONGEST_ANSWER, alike, decode, load
 from experiments.reference.family import SIZES
 from experiments.reference.skills import SKILLS, rows
 from experiments.reference.split import Split
@@ -26,9 +26,6 @@ from runtime.paths import private_directory, write_atomically
 
 if TYPE_CHECKING:
     import torch
-
-BATCH, BATCH_TOKENS = 250, 32_768
-"""At most so many questions, and about so many tokens of prompt, go through a model together."""
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,11 +96,8 @@ def _answers(size: str, asked: Sequence[Question], report: Callable[[str], None]
         )
         for one in asked
     ]
-    waiting = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     found: dict[int, Said] = {}
-    while waiting:
-        together = max(1, min(BATCH, BATCH_TOKENS // len(prompts[waiting[-1]])))
-        chosen, waiting = waiting[-together:], waiting[:-together]
+    for chosen in alike(prompts):
         tokens = _greedy(model, tokenizer, [prompts[number] for number in chosen])
         for number, (ids, logprobs, margins) in zip(chosen, tokens, strict=True):
             text = tokenizer.decode(ids, skip_special_tokens=True)
@@ -125,28 +119,8 @@ Spoken = tuple[list[int], list[float], list[float]]
 
 
 def _greedy(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]]) -> list[Spoken]:
-    import torch
-
-    pad, stop = tokenizer.pad_token_id, tokenizer.eos_token_id
-    longest = max(map(len, prompts))
-    ids = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
-    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
     spoken: list[Spoken] = [([], [], []) for _ in prompts]
-    going = torch.ones(len(prompts), dtype=torch.bool)
-    cache = None
-    with torch.inference_mode():
-        for _ in range(LONGEST_ANSWER):
-            positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-            out = model(
-                input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, logits_to_keep=1
-            )
-            cache = out.past_key_values
-            tokens = _note(spoken, going, out.logits[:, -1].float())
-            going &= tokens != stop
-            if not going.any():
-                break
-            ids = tokens[:, None]
-            mask = torch.cat([mask, torch.ones_like(ids)], dim=1)
+    decode(model, tokenizer, prompts, lambda going, logits: _note(spoken, going, logits.float()))
     return spoken
 
 
