@@ -16,11 +16,11 @@ from typing import Any
 
 from experiments.irp.engines import Engines
 from experiments.reference.curriculum import Question, questions
-from experiments.reference.intervals import calibration_error, discrimination, wilson
+from experiments.reference.intervals import discrimination, wilson
 from experiments.reference.skills import SKILLS, rows
 from experiments.reference.split import Split
 from experiments.reference.verifiers import right
-from nodes.dialogue.calibration import Calibration, Judged, fitted, signs_of
+from nodes.dialogue.calibration import Calibration, Judged, calibration_error, fitted, signs_of
 from nodes.dialogue.irp import HierarchicalCognitiveIRP, IRPState
 from protocol.messages.model import ChatMessage
 from runtime.bench.record import Goal, at_least, at_most

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.reference.curriculum import Question, questions
-from experiments.reference.intervals import calibration_error, discrimination, wilson
+from experiments.reference.intervals import discrimination, wilson
 from experiments.reference.skills import SKILLS, rows
 from experiments.reference.split import Split
 from experiments.reference.verifiers import right
+from nodes.dialogue.calibration import calibration_error
 from protocol.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -17,18 +17,6 @@ def wilson(right: int, count: int, z: float = Z95) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def calibration_error(confidences: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:
-    """Expected calibration error over equal bins (Naeini, Cooper and Hauskrecht 2015); 0.0 of nothing."""
-    if not confidences:
-        return 0.0
-    sums = [[0.0, 0.0] for _ in range(bins)]
-    for confidence, is_right in zip(confidences, right, strict=True):
-        cell = sums[min(bins - 1, int(confidence * bins))]
-        cell[0] += confidence
-        cell[1] += is_right
-    return sum(abs(confident - hits) for confident, hits in sums) / len(confidences)
-
-
 def discrimination(confidences: Sequence[float], right: Sequence[bool]) -> float | None:
     """The chance that a right answer is more confident than a wrong one (area under the curve).
 

@@ -1,6 +1,7 @@
 import pytest
 
-from experiments.reference.intervals import calibration_error, discrimination, wilson
+from experiments.reference.intervals import discrimination, wilson
+from nodes.dialogue.calibration import calibration_error
 
 
 def test_wilson_agrees_with_a_worked_value():
