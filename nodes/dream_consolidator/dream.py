@@ -20,14 +20,14 @@ from typing import Any
 
 import msgspec
 
-from nodes.dream_consolidator.collector import Collector
-from nodes.dream_consolidator.examples import Example
+from nodes.dream_consolidator.adapters.registry import Adapters
+from nodes.dream_consolidator.collector.examples import Example
+from nodes.dream_consolidator.collector.store import Collector
 from nodes.dream_consolidator.job import PURPOSE, ROUSED, Job, JobFolder, Outcome
 from nodes.dream_consolidator.journal import Journal
-from nodes.dream_consolidator.promotion import Adapters
-from nodes.dream_consolidator.selection import Material, select
+from nodes.dream_consolidator.selection.select import Material, select
 from nodes.dream_consolidator.settings import Dreaming, Settings
-from nodes.dream_consolidator.validation import Ruling, rule
+from nodes.dream_consolidator.validation.ruling import Ruling, rule
 from nodes.model_worker import levels as model_levels
 from nodes.model_worker.levels import Levels
 from protocol.messages.dream import Adapter, DreamBacklog, DreamCompleted, DreamProgress
@@ -233,7 +233,7 @@ class Dreamer:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "nodes.dream_consolidator.distill",
+            "nodes.dream_consolidator.distiller.distill",
             str(folder.path),
             str(self._state_dir),
             str(os.getpid()),

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from nodes.dream_consolidator.selection import Material
+from nodes.dream_consolidator.selection.select import Material
 from nodes.dream_consolidator.settings import Settings
-from nodes.dream_consolidator.validation import Trial
+from nodes.dream_consolidator.validation.ruling import Trial
 from nodes.model_worker.levels import Level
 from protocol.errors import ConfigError, SealError
 from protocol.messages.dream import Adapter

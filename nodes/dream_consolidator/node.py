@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from nodes.dream_consolidator import settings as configuration
+from nodes.dream_consolidator.adapters.registry import Adapters
 from nodes.dream_consolidator.bill import Bill
-from nodes.dream_consolidator.collector import Collector
+from nodes.dream_consolidator.collector.store import Collector
 from nodes.dream_consolidator.dream import Dreamer, Ended
 from nodes.dream_consolidator.job import PURPOSE
 from nodes.dream_consolidator.journal import Journal
 from nodes.dream_consolidator.pace import CHARGE_S, TELL_S
-from nodes.dream_consolidator.promotion import Adapters
 from nodes.dream_consolidator.vouching import LEDGER, validation
 from nodes.model_worker import levels as model_levels
 from protocol import ids

@@ -54,6 +54,8 @@ from runtime.vitals import Vitals
 
 _ROUTER_HIGH_WATER = 1000
 _SWEEP_S = 0.5
+_LAST_WORD_S = 0.05
+"""How long the last heartbeat of a process that has ended is waited for: the kernel may be faster than the socket."""
 _HEALTH = TOPICS.by_body(Health)
 _METABOLIC = TOPICS.by_body(MetabolicState)
 _REGISTRY = TOPICS.by_body(Registry)
@@ -78,6 +80,8 @@ class Hub:
         self._behind: set[str] = set()
         self._metabolic: tuple[int, bytes] = (0, b"")
         self._pidfds: dict[int, tuple[str, int]] = {}
+        self._ends: dict[tuple[str, int], asyncio.TimerHandle] = {}
+        """Of processes whose end is not told yet."""
         self._shown = -1
         self._vitals = Vitals(self.clock)
         for request, handler in (
@@ -109,6 +113,8 @@ class Hub:
         self._pump.close()
         for fd in list(self._pidfds):
             self._unwatch(fd)
+        for end in self._ends.values():
+            end.cancel()
         self._router.close()
         self._pub.close()
         await asyncio.to_thread(self._context.term)
@@ -289,6 +295,10 @@ class Hub:
 
     def _process_ended(self, fd: int) -> None:
         name, epoch = self._unwatch(fd)
+        self._ends[name, epoch] = self._loop.call_later(_LAST_WORD_S, self._ended, name, epoch)
+
+    def _ended(self, name: str, epoch: int) -> None:
+        del self._ends[name, epoch]
         if self.members.exited(name, epoch, wall_ns=self.clock.wall_ns()):
             self._fail_calls(self.members.by_name[name])
             self._show()

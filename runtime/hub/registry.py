@@ -46,6 +46,11 @@ class Member:
         """Whether another process must not take its place: it lives, or may live although it is silent."""
         return not self.process_gone and (self.watched or self.reachable)
 
+    @property
+    def said_why(self) -> bool:
+        """Whether the node itself has said what it failed of."""
+        return self.state == NodeState.FAILED and self.health is not None and self.health.state == NodeState.FAILED
+
     def patience_s(self) -> float:
         """Seconds without a sign of life after which it counts as lost; models may load slowly."""
         slow = self.watched and self.state == NodeState.STARTING
@@ -118,7 +123,7 @@ class Members:
         member.process_gone = True
         if member.state in (NodeState.STOPPING, NodeState.STOPPED):
             self._change(member, NodeState.STOPPED, "", wall_ns)
-        else:
+        elif not member.said_why:
             self._change(member, NodeState.FAILED, f"process {member.register.pid} died", wall_ns)
         return True
 

@@ -7,11 +7,11 @@ from random import Random
 import msgspec
 import pytest
 
-from nodes.dream_consolidator.collector import Collector
+from nodes.dream_consolidator.collector.store import Collector
+from nodes.dream_consolidator.distiller.workbench import Workbench
 from nodes.dream_consolidator.job import PURPOSE, Job, JobFolder
-from nodes.dream_consolidator.selection import select
+from nodes.dream_consolidator.selection.select import select
 from nodes.dream_consolidator.settings import Settings
-from nodes.dream_consolidator.workbench import Workbench
 from nodes.model_worker.levels import Level
 from protocol.messages.dream import Adapter
 from runtime.sealing import Sealer

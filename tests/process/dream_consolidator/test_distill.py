@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nodes.dream_consolidator.distill import distill
+from nodes.dream_consolidator.distiller.distill import distill
+from nodes.dream_consolidator.distiller.workbench import Roused
 from nodes.dream_consolidator.job import JobFolder, Outcome
-from nodes.dream_consolidator.workbench import Roused
 from nodes.model_worker.folder import open_folder, weights_digest
 from protocol.messages.dream import Adapter
 from tests.process.dream_consolidator import tiny

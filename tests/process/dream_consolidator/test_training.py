@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from nodes.dream_consolidator import settings as configuration
-from nodes.dream_consolidator.selection import Lesson
-from nodes.dream_consolidator.targets import Target, answer_logits, distributions, encode
-from nodes.dream_consolidator.training import Lessons, Trainer, peak_rate, schedule
+from nodes.dream_consolidator.distiller.targets import Target, answer_logits, distributions, encode
+from nodes.dream_consolidator.distiller.training import Lessons, Trainer, peak_rate, schedule
+from nodes.dream_consolidator.selection.select import Lesson
 from nodes.model_worker import loading
 from protocol.messages.model import ChatMessage
 from tests.process.dream_consolidator import tiny

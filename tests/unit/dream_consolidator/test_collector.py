@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nodes.dream_consolidator.collector import Collector, worth_keeping
+from nodes.dream_consolidator.collector.store import Collector, worth_keeping
 from nodes.dream_consolidator.settings import Collect
 from protocol.errors import SealError
 from protocol.messages.context import Snarc

@@ -8,8 +8,8 @@ from nodes.dream_consolidator import settings as configuration
 from nodes.dream_consolidator.dream import Candidate, choose, teacher_of, verdict
 from nodes.dream_consolidator.job import Job, JobFolder, Outcome
 from nodes.dream_consolidator.journal import Journal
-from nodes.dream_consolidator.selection import Lesson, Material, Question
-from nodes.dream_consolidator.validation import Trial
+from nodes.dream_consolidator.selection.select import Lesson, Material, Question
+from nodes.dream_consolidator.validation.ruling import Trial
 from nodes.model_worker.levels import Level
 from protocol.errors import ConfigError, SealError
 from protocol.messages.dream import Adapter, DreamCompleted

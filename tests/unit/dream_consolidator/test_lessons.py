@@ -4,8 +4,8 @@ from random import Random
 
 import msgspec
 
-from nodes.dream_consolidator.lessons import answered, awaiting, corrected, sort_self_asked, taught, trials
-from nodes.dream_consolidator.selection import Lesson, Material, Question
+from nodes.dream_consolidator.selection.lessons import answered, awaiting, corrected, sort_self_asked, taught, trials
+from nodes.dream_consolidator.selection.select import Lesson, Material, Question
 from protocol.messages.model import ChatMessage
 from tests.process.dream_consolidator.tiny import TinyVerifier
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nodes.dream_consolidator.promotion import Adapters
+from nodes.dream_consolidator.adapters.registry import Adapters
 from nodes.model_worker.errors import ModelIncomplete
 from protocol.errors import ConfigError
 from protocol.messages.dream import Adapter

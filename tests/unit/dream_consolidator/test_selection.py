@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodes.dream_consolidator import settings as configuration
-from nodes.dream_consolidator.examples import Example
-from nodes.dream_consolidator.selection import (
+from nodes.dream_consolidator.collector.examples import Example
+from nodes.dream_consolidator.selection.select import (
     Material,
     best_of_each_question,
     inclusion,

@@ -7,8 +7,17 @@ import math
 import pytest
 import torch
 
-from nodes.dream_consolidator.decoding import padded
-from nodes.dream_consolidator.targets import Item, Target, Told, collate, divergence, lesson_losses, pack, unpack
+from nodes.dream_consolidator.distiller.decoding import padded
+from nodes.dream_consolidator.distiller.targets import (
+    Item,
+    Target,
+    Told,
+    collate,
+    divergence,
+    lesson_losses,
+    pack,
+    unpack,
+)
 
 
 def item(answer: list[int], *, weight: float = 1.0, verified: bool = False) -> Item:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodes.dream_consolidator import settings as configuration
-from nodes.dream_consolidator.validation import AGREEMENT, REST, Trial, got_worse, judge_answer, mcnemar, rule
+from nodes.dream_consolidator.validation.ruling import AGREEMENT, REST, Trial, got_worse, judge_answer, mcnemar, rule
 from protocol.messages.model import ChatMessage
 from tests.process.dream_consolidator.tiny import TinyVerifier
 

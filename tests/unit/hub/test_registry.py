@@ -71,6 +71,14 @@ def test_how_a_process_ended_depends_on_what_it_had_said(said, state):
     assert members.by_name["ear"].state == state
 
 
+def test_what_a_node_failed_of_is_not_overwritten_by_the_end_of_its_process():
+    members = Members()
+    register(members)
+    beat(members, NodeState.FAILED, reason="no microphone")
+    assert members.exited("ear", 1, wall_ns=5)
+    assert (members.by_name["ear"].state, members.by_name["ear"].reason) == (NodeState.FAILED, "no microphone")
+
+
 def test_registering_again_after_the_hub_came_back_keeps_the_state():
     members = Members()
     register(members)

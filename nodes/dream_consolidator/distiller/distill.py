@@ -1,4 +1,4 @@
-"""The training process of one dream: `python -m nodes.dream_consolidator.distill JOB_FOLDER STATE_DIR PARENT`.
+"""The training process: `python -m nodes.dream_consolidator.distiller.distill JOB_FOLDER STATE_DIR PARENT`.
 
 teach     the student, as it answers now, makes up questions and answers them and what judges; the teacher answers what
           has no trusted answer yet, and what judges; each says its distribution at every token of its lessons
@@ -22,11 +22,11 @@ from typing import TextIO
 
 import msgspec
 
-from nodes.dream_consolidator import lessons as sorting
-from nodes.dream_consolidator.answering import answers, self_asked
+from nodes.dream_consolidator.distiller.answering import answers, self_asked
+from nodes.dream_consolidator.distiller.study import Trained, study
+from nodes.dream_consolidator.distiller.workbench import Roused, Workbench
 from nodes.dream_consolidator.job import PURPOSE, ROUSED, JobFolder, Outcome
-from nodes.dream_consolidator.study import Trained, study
-from nodes.dream_consolidator.workbench import Roused, Workbench
+from nodes.dream_consolidator.selection import lessons as sorting
 from protocol.messages.dream import DreamProgress
 from runtime.sealing import Sealer
 from runtime.verifiers import Verifier, load_verifiers

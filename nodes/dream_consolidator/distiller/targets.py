@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nodes.dream_consolidator.decoding import Check, padded
-from nodes.dream_consolidator.selection import Lesson
+from nodes.dream_consolidator.distiller.decoding import Check, padded
+from nodes.dream_consolidator.selection.select import Lesson
 from nodes.model_worker.loading import LoadedModel
 from protocol.errors import ConfigError
 from protocol.messages.model import ChatMessage

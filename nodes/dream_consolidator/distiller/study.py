@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 import torch
 
-from nodes.dream_consolidator.selection import Lesson
-from nodes.dream_consolidator.targets import Item, Target, Told, distributions, encode, pack, unpack
-from nodes.dream_consolidator.training import Lessons, Trainer
-from nodes.dream_consolidator.workbench import Roused, Workbench
+from nodes.dream_consolidator.distiller.targets import Item, Target, Told, distributions, encode, pack, unpack
+from nodes.dream_consolidator.distiller.training import Lessons, Trainer
+from nodes.dream_consolidator.distiller.workbench import Roused, Workbench
+from nodes.dream_consolidator.selection.select import Lesson
 from nodes.model_worker.loading import LoadedModel
 from runtime.paths import write_atomically
 

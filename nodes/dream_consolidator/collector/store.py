@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from nodes.dream_consolidator.examples import Example, conversation_digest, from_offer, lot, revised_by, unfit
+from nodes.dream_consolidator.collector.examples import Example, conversation_digest, from_offer, lot, revised_by, unfit
 from nodes.dream_consolidator.settings import Collect
 from protocol.messages.dream import Keep, Kept, Revise, Revised
 from runtime.sealing import Sealer

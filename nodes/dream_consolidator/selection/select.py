@@ -19,7 +19,7 @@ from typing import Literal
 
 import msgspec
 
-from nodes.dream_consolidator.examples import Example, conversation_digest, lot, normalised
+from nodes.dream_consolidator.collector.examples import Example, conversation_digest, lot, normalised
 from nodes.dream_consolidator.settings import Select
 from protocol.messages.model import ChatMessage
 

@@ -7,9 +7,9 @@ from random import Random
 
 import msgspec
 
-from nodes.dream_consolidator.examples import normalised
-from nodes.dream_consolidator.selection import RIGHT, Lesson, Material, Question
-from nodes.dream_consolidator.validation import Trial, judge_answer
+from nodes.dream_consolidator.collector.examples import normalised
+from nodes.dream_consolidator.selection.select import RIGHT, Lesson, Material, Question
+from nodes.dream_consolidator.validation.ruling import Trial, judge_answer
 from protocol.messages.model import ChatMessage
 from runtime.verifiers import Verifier, judge
 

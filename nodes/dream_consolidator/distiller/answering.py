@@ -8,12 +8,12 @@ from random import Random
 
 import torch
 
-from nodes.dream_consolidator import lessons as sorting
-from nodes.dream_consolidator.decoding import decode
-from nodes.dream_consolidator.lessons import SelfAsked
-from nodes.dream_consolidator.selection import Lesson, Question
-from nodes.dream_consolidator.targets import question_prefix
-from nodes.dream_consolidator.workbench import Workbench
+from nodes.dream_consolidator.distiller.decoding import decode
+from nodes.dream_consolidator.distiller.targets import question_prefix
+from nodes.dream_consolidator.distiller.workbench import Workbench
+from nodes.dream_consolidator.selection import lessons as sorting
+from nodes.dream_consolidator.selection.lessons import SelfAsked
+from nodes.dream_consolidator.selection.select import Lesson, Question
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
 

@@ -18,8 +18,8 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
+from nodes.dream_consolidator.distiller.targets import Batch, Item, Target, answer_logits, collate, lesson_losses
 from nodes.dream_consolidator.settings import Train
-from nodes.dream_consolidator.targets import Batch, Item, Target, answer_logits, collate, lesson_losses
 
 _RATES = {"full": 1e-5, "lora": 2e-4}
 """What suits a model as wide as Qwen2.5 0.5B. Adam's rate goes as 1 / width (Yang et al. 2021, table 3). Twice to six
