@@ -33,6 +33,12 @@ def state_dir() -> Path:
     return private_directory(Path(base) / "sage")
 
 
+def cache_dir(name: str) -> Path:
+    """The private directory of what can be computed again: $XDG_CACHE_HOME/sage/NAME, else ~/.cache/sage/NAME."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return private_directory(Path(base) / "sage" / name)
+
+
 def shared_memory_dir() -> Path:
     """The private directory of what processes share in memory: $SAGE_SHM_DIR, else /dev/shm/sage-UID.
 

@@ -11,7 +11,7 @@ skills, or which drift from day to day.
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from random import Random
@@ -73,12 +73,17 @@ def even() -> Interests:
     return dict.fromkeys(every, 1 / len(every))
 
 
-def concentrated(seed: int, skills: int = 3, share: float = 0.8) -> Interests:
-    """A few skills, drawn by `seed`, take `share` of the day; all the others have the rest."""
-    favourites = set(seeded(f"interests/{seed}").sample(sorted(SKILLS), skills))
-    inside = [row for row in rows() if row[0] in favourites]
-    outside = [row for row in rows() if row[0] not in favourites]
+def concentrated(seed: int, skills: int = 3, share: float = 0.8, among: Collection[str] = SKILLS.keys()) -> Interests:
+    """A few skills, the `favourites`, take `share` of the day; all the others have the rest."""
+    most = favourites(seed, skills, among)
+    inside = [row for row in rows() if row[0] in most]
+    outside = [row for row in rows() if row[0] not in most]
     return {**dict.fromkeys(inside, share / len(inside)), **dict.fromkeys(outside, (1 - share) / len(outside))}
+
+
+def favourites(seed: int, skills: int = 3, among: Collection[str] = SKILLS.keys()) -> frozenset[str]:
+    """So many of the skills `among`, drawn by `seed`."""
+    return frozenset(seeded(f"interests/{seed}").sample(sorted(among), skills))
 
 
 def drifting(seed: int, days: int, width: float = 2.0, step: float = 1.0) -> list[Interests]:

@@ -7,10 +7,8 @@ greedy, float32, many at a time; the signs of doubt are those that the model wor
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,7 +20,7 @@ from experiments.reference.skills import SKILLS, rows
 from experiments.reference.split import Split
 from experiments.reference.verifiers import right
 from nodes.dialogue.calibration import Signs
-from runtime.paths import private_directory, write_atomically
+from runtime.paths import cache_dir, write_atomically
 
 if TYPE_CHECKING:
     import torch
@@ -55,7 +53,7 @@ def pool(count: int, seed: int, report: Callable[[str], None]) -> list[Asked]:
     `report` is told each portion of work: a size and a row.
     """
     asked = [one for skill, difficulty in rows() for one in questions(Split.HELD_OUT, skill, difficulty, seed, count)]
-    path = cache_dir() / f"answers-{digest(asked)[:16]}.msgpack"
+    path = cache_dir("experiment-trust") / f"answers-{digest(asked)[:16]}.msgpack"
     if path.exists():
         return msgspec.msgpack.decode(path.read_bytes(), type=list[Asked])
     said = [list(_answers(size, asked, report)) for size in SIZES]
@@ -79,12 +77,6 @@ def digest(asked: Sequence[Question]) -> str:
         whole.update(hashlib.sha256((size.folder / "model.safetensors").read_bytes()).digest())
     whole.update(repr((LONGEST_ANSWER, Said.__struct_fields__, Signs.__struct_fields__)).encode())
     return whole.hexdigest()
-
-
-def cache_dir() -> Path:
-    """$XDG_CACHE_HOME/sage, else ~/.cache/sage."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return private_directory(Path(base) / "sage" / "experiment-trust")
 
 
 def _answers(size: str, asked: Sequence[Question], report: Callable[[str], None]) -> Iterator[Said]:
