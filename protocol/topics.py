@@ -118,6 +118,8 @@ for _path, _body, _delivery, _retained in (
     ("dream/progress", dream.DreamProgress, Queue(64), False),
     ("dream/completed", dream.DreamCompleted, Queue(64), False),
     ("adapter/current", dream.AdapterCurrent, Latest(), True),
+    ("adapter/adopted", dream.AdapterAdopted, Queue(64), False),
+    ("adapter/decided", dream.AdapterDecided, Queue(64), False),
     ("speech/spoken", speech.Spoken, Queue(64), False),
     ("node/health", node.Health, Latest(), True),
     ("hub/registry", hub.Registry, Latest(), True),

@@ -133,8 +133,8 @@ class TrustLedger(Node):
 
     @on(AdapterCurrent)
     async def adapters_said(self, event: Event[AdapterCurrent]) -> None:
-        """Learned weights are known from when they are in force, as what came from the model they were learned from."""
-        for adapter in event.body.adapters:
+        """Learned weights are known from when they answer, as what came from the model they were learned from."""
+        for adapter in (*event.body.adapters, *(each.adapter for each in event.body.challengers)):
             if adapter.digest:
                 receipt = await self._writer.put(Telling(Learned(adapter.digest, adapter.base_version)))
                 if receipt.refused is not None:
@@ -168,6 +168,15 @@ class TrustLedger(Node):
 
     def _recorded(self, exchange: str, level: str, receipt: Receipt, call: Call) -> TrustRecorded:
         recorded = TrustRecorded(exchange=exchange, level=level, entry=receipt.number, repeated=receipt.repeated)
+        if (told := receipt.outcome) is not None:
+            recorded = msgspec.structs.replace(
+                recorded,
+                level=told.level,
+                version=told.version,
+                adapter=told.adapter,
+                score=told.score,
+                source=told.source,
+            )
         if receipt.differs:
             self.log.warning("outcome.differs", exchange=exchange, level=level, entry=receipt.number)
         if not receipt.repeated:

@@ -114,10 +114,147 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     dream: str = ""
 
 
+class Challenger(msgspec.Struct, frozen=True, kw_only=True):
+    """Learned weights that a validation passed and that are still on trial: they answer part of the conversations."""
+
+    adapter: Adapter
+    share: float
+    """Of conversations, 0..1: which ones follows from their names, so that each stays with one version."""
+
+
 class AdapterCurrent(msgspec.Struct, frozen=True, kw_only=True):
     """What every level should answer with now. A level that is not named answers with its base model."""
 
     adapters: list[Adapter]
+    challengers: list[Challenger] = []
+    """Beside those, on trial; at most one of a level."""
+
+
+class AdapterAdopted(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker has taken up what it was told to answer with, or says why it did not."""
+
+    level: str
+    digest: str = ""
+    """Empty: the level's own model."""
+    challenger: bool = False
+    """It answers beside another version, on trial."""
+    refused: str = ""
+    """Why it answers nothing; empty where it does."""
+    no_room: bool = False
+    """There is no memory for it beside the version it would be measured against."""
+
+
+class AdapterDecided(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of learned weights."""
+
+    level: str
+    digest: str
+    state: str
+    """`challenger`, `champion`, `retired` or `withdrawn`."""
+    why: str
+    instead: str = ""
+    """Digest of what the level answers with where these do not; empty: the base model."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a challenger and its champion have done so far, in exchanges that something judged."""
+
+    judged: int = 0
+    right: int = 0
+    champion_judged: int = 0
+    champion_right: int = 0
+    harm: float = 1.0
+    """Evidence that it is worse: a bet against its being no worse has grown so many times (an e-value)."""
+    good: float = 1.0
+    """Evidence that it is not worse by the margin, likewise."""
+    since_ns: int = 0
+
+
+class Lineage(msgspec.Struct, frozen=True, kw_only=True):
+    """Where learned weights come from, as it was signed, and what became of them."""
+
+    level: str
+    digest: str
+    dream: str
+    state: str
+    """`challenger`, `champion`, `retired` or `withdrawn`."""
+    why: str = ""
+    """Why it is that."""
+    since_ns: int = 0
+    forgotten: bool = False
+    """It learned from exchanges that were forgotten since; they go on only until a dream has learned without them."""
+    parent: str = ""
+    """Digest of what the level answered with then; empty: its base model."""
+    base_version: str = ""
+    teacher: str = ""
+    data_digest: str = ""
+    examples: int = 0
+    code: str = ""
+    """Version of the package and digest of the trainer's source."""
+    settings: str = ""
+    """Digest of the configuration."""
+    made_ns: int = 0
+    signed_by: str = ""
+    """Empty: the record was refused; `why` says what is wrong with it."""
+    standing: Standing | None = None
+    """While it is on trial."""
+
+
+class DreamRecord(msgspec.Struct, frozen=True, kw_only=True):
+    completed: DreamCompleted
+    ended_ns: int
+
+
+class HistoryRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for the dreams there were and the versions they left."""
+
+    limit: int = 20
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    dreams: list[DreamRecord]
+    """Newest first."""
+    versions: list[Lineage]
+    """Oldest first."""
+
+
+class ShowDream(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for one dream by the beginning of its name, or of the digest of its weights; `last` is the last one."""
+
+    ident: str
+
+
+class DreamShown(msgspec.Struct, frozen=True, kw_only=True):
+    dream: DreamRecord | None
+    """None where the journal does not hold it any more."""
+    lineage: Lineage | None = None
+    """Of the weights it left; None where it left none."""
+
+
+class RollBack(msgspec.Struct, frozen=True, kw_only=True):
+    """Have a level answer with an earlier version."""
+
+    level: str
+    to: str = ""
+    """Beginning of its digest, or `base`; empty: the one before, and where a challenger is on trial, only end that."""
+    reason: str = "asked"
+
+
+class RolledBack(msgspec.Struct, frozen=True, kw_only=True):
+    level: str
+    withdrawn: str
+    """Digest of what answers no longer."""
+    digest: str
+    """Of what does; empty: the base model."""
+
+
+class StopDream(msgspec.Struct, frozen=True, kw_only=True):
+    """Interrupt the dream there is; it goes on from there another time."""
+
+
+class DreamStopped(msgspec.Struct, frozen=True, kw_only=True):
+    dream: str
+    """Empty: there was none."""
 
 
 class DreamStatusRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,3 +266,4 @@ class DreamStatus(msgspec.Struct, frozen=True, kw_only=True):
     dreaming: bool
     last: DreamCompleted | None = None
     adapters: list[Adapter] = []
+    challengers: list[Challenger] = []

@@ -55,6 +55,13 @@ class TrustRecorded(msgspec.Struct, frozen=True, kw_only=True):
     entry: int
     """Number of the ledger's entry."""
     repeated: bool = False
+    version: str = ""
+    """Which answered; empty where the entry is of a judgement that tells of no answer."""
+    adapter: str = ""
+    """Digest of the learned weights that answered; empty: none, or not known."""
+    score: float = 0.0
+    source: str = ""
+    """Who says so."""
 
 
 class TrustRow(msgspec.Struct, frozen=True, kw_only=True):
