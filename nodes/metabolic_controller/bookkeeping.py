@@ -38,12 +38,12 @@ def settle(whole: Metabolism, store: Store, claim: Settle, now_s: float, wall_ns
 
 
 def reserve(whole: Metabolism, store: Store, wish: Reserve, now_s: float, wall_ns: int) -> Reserved:
-    """Hold energy for something, once. Raises BadRequest for what cannot be meant, and StoreError: nothing is held."""
+    """Hold energy for something. Raises BadRequest for what cannot be meant, and StoreError: nothing has changed."""
     _named(wish.kind, wish.ident, "metabolic/reserve")
     _amount(wish.atp, "metabolic/reserve: atp")
     _amount(wish.ttl_s, "metabolic/reserve: ttl_s")
     reserving = whole.reserve(wish, store.settled(wish.ident), now_s)
-    if reserving.granted and not reserving.repeated:
+    if reserving.account is not whole.account:
         store.hold(reserving.account, wall_ns)
         whole.account = reserving.account.written()
     return Reserved(

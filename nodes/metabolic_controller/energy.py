@@ -74,7 +74,7 @@ def resume(account: Account, now_s: float, config: EnergyConfig) -> Account:
 
 
 def settle(account: Account, claim: Settle, earlier: int | None, config: EnergyConfig) -> Settlement:
-    """Give back what was held for `claim`, and book what it cost.
+    """Give back what was held for `claim`, or its part of what it is settled out of, and book what it cost.
 
     `earlier` is what was booked under its ident before, None where nothing was.
     """
@@ -82,6 +82,8 @@ def settle(account: Account, claim: Settle, earlier: int | None, config: EnergyC
         return Settlement(account=account, charged=earlier, repeated=True)
     amount = cost(claim, config)
     freed = reservations.release(account, claim.ident)
+    if claim.out_of:
+        freed = reservations.draw(freed, claim.out_of, amount)
     return Settlement(account=_spend(freed, claim.kind, claim.ident, amount, config), charged=amount)
 
 

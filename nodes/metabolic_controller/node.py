@@ -172,7 +172,7 @@ class MetabolicController(Node):
 
     @serve(Reserve, queue=1024)
     async def reserve(self, wish: Reserve, _call: Call) -> Reserved:
-        """Hold energy for something, once. Answered when it is written."""
+        """Hold energy for something. Answered when it is written."""
         reserved = bookkeeping.reserve(self._metabolism, self._store, wish, self._now(), self.clock.wall_ns())
         self._reserved += 1
         self._refused += not reserved.granted

@@ -7,9 +7,13 @@ Who is refused, and who never is:
                                   what would go beyond is refused, so that a cheaper level is chosen
     an exchange that has nothing  granted: people are answered; what it spends beyond the overdraft comes out of the
     cheaper to turn to (`least`)  reserve when it is settled
-    a dream, a load               granted from what there is, where one asks; a dream is charged while it lasts instead
+    a dream, a load               granted from what there is; a dream that is refused does not begin
 
-A reservation that nobody settles is given back when its time is over. Values in, values out.
+Asked again for the same thing, it is held for longer, and where more is asked for than is held, what is lacking is held
+too, or refused. So a dream keeps what it needs while it lasts, and an exchange adds to it before it asks another level.
+
+What is held is given back when it is settled. What is settled `out_of` it takes its part; the rest stays held. What
+nobody settles is given back when its time is over. Values in, values out.
 """
 
 from __future__ import annotations
@@ -30,36 +34,42 @@ class Reserving(msgspec.Struct, frozen=True, kw_only=True):
     account: Account
     granted: bool
     held: int = 0
-    """Micro-ATP held for it."""
+    """Micro-ATP held for it, which a refusal to hold more leaves as it was."""
     available: int = 0
     """Micro-ATP that would be granted to the like of it now."""
     reason: str = ""
     repeated: bool = False
+    """As much was held before, or it was settled."""
 
 
 def reserve(
     account: Account, wish: Reserve, settled: int | None, state: Metabolic, config: EnergyConfig, now_s: float
 ) -> Reserving:
-    """Hold what `wish` asks for, once. `settled` is what its ident was charged already, None if it was not."""
+    """Hold as much as `wish` asks for. `settled` is what its ident was charged already, None if it was not."""
     available = max(0, account.budget + (micro(config.overdraft) if wish.kind == "exchange" else 0))
     if settled is not None:
         return Reserving(account=account, granted=True, available=available, reason="settled already", repeated=True)
-    if (known := account.held.get(wish.ident)) is not None:
-        return Reserving(account=account, granted=True, held=known.micro, available=available, repeated=True)
-    amount = micro(wish.atp)
-    if refused := _refusal(wish, amount, available, state):
-        return Reserving(account=account, granted=False, available=available, reason=refused)
-    if len(account.held) >= HELD_AT_MOST:
+    known = account.held.get(wish.ident)
+    before = known.micro if known else 0
+    lacking = max(0, micro(wish.atp) - before)
+    if lacking and (refused := _refusal(wish, lacking, available, state)):
+        return Reserving(account=account, granted=False, held=before, available=available, reason=refused)
+    if known is None and len(account.held) >= HELD_AT_MOST:
         words = f"{HELD_AT_MOST} reservations are held already: nothing is held for it"
         return Reserving(account=account, granted=True, available=available, reason=words)
-    one = Reservation(kind=wish.kind, micro=amount, expires_s=now_s + min(wish.ttl_s, config.reservation_limit))
-    moved = post(account, BUDGET, RESERVED, amount, wish.ident)
+    one = Reservation(
+        kind=wish.kind,
+        micro=before + lacking,
+        expires_s=max(known.expires_s if known else 0.0, now_s + min(wish.ttl_s, config.reservation_limit)),
+    )
+    moved = post(account, BUDGET, RESERVED, lacking, wish.ident)
     return Reserving(
         account=msgspec.structs.replace(moved, held={**account.held, wish.ident: one}),
         granted=True,
-        held=amount,
-        available=max(0, available - amount),
-        reason="beyond what may be had" if amount > available else "",
+        held=one.micro,
+        available=max(0, available - lacking),
+        reason="beyond what may be had" if lacking > available else "",
+        repeated=known is not None and not lacking,
     )
 
 
@@ -70,6 +80,15 @@ def release(account: Account, ident: str) -> Account:
         return account
     held = {name: other for name, other in account.held.items() if name != ident}
     return msgspec.structs.replace(post(account, RESERVED, BUDGET, one.micro, ident), held=held)
+
+
+def draw(account: Account, ident: str, amount: int) -> Account:
+    """Give back so much of what is held for `ident`, all of it where that is less; the rest stays held."""
+    one = account.held.get(ident)
+    if one is None or amount >= one.micro:
+        return release(account, ident)
+    rest = msgspec.structs.replace(one, micro=one.micro - amount)
+    return msgspec.structs.replace(post(account, RESERVED, BUDGET, amount, ident), held={**account.held, ident: rest})
 
 
 def expire(account: Account, now_s: float) -> tuple[Account, list[str]]:

@@ -122,6 +122,8 @@ class Settle(msgspec.Struct, frozen=True, kw_only=True):
     salience: float = 0.0
     source: str = ""
     """What measured the joules; empty where nothing did."""
+    out_of: str = ""
+    """What energy is held for that this is a part of, such as a stretch of a dream; the rest of it stays held."""
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,15 +136,16 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reserve(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold energy for something before it is done. Idempotent by `ident`, under which it is settled afterwards."""
+    """Hold energy for something before it is done. Idempotent: asked again for more, what is lacking is held too."""
 
     ident: str
+    """Under which it is settled afterwards."""
     kind: str = "exchange"
     """`exchange`, `dream` or `load`."""
     atp: float = 0.0
-    """What it is expected to cost."""
+    """What it is expected to cost, all told."""
     ttl_s: float = 120.0
-    """Seconds after which it is given back if nobody has settled it."""
+    """Seconds after which it is given back if nobody has settled it, or asked again."""
     least: bool = False
     """Nothing cheaper would do: an exchange that says so is not refused."""
 
@@ -151,7 +154,7 @@ class Reserved(msgspec.Struct, frozen=True, kw_only=True):
     ident: str
     granted: bool
     atp: float
-    """Held for it."""
+    """Held for it, also where more was refused."""
     remaining: float
     """ATP in the account that is not spent, held or not."""
     available: float = 0.0

@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -34,6 +35,7 @@ OPERATIONS_TOGETHER = 100
 OPERATION = st.one_of(
     st.builds(Settle, ident=IDENTS, kind=KINDS, cpu_s=st.floats(0, 400)),
     st.builds(Settle, ident=IDENTS, kind=KINDS, joules=st.floats(0, 4000)),
+    st.builds(Settle, ident=IDENTS, kind=st.just("dream"), cpu_s=st.floats(0, 40), out_of=IDENTS),
     st.builds(Reserve, ident=IDENTS, kind=KINDS, atp=st.floats(0, 60), ttl_s=st.floats(0, 900), least=st.booleans()),
     st.tuples(st.sampled_from(Metabolic), st.floats(0, 3000)),
     st.just("keep"),
@@ -153,7 +155,7 @@ def live(steps: list[Step], place: Path) -> None:
     """Do each operation, killed where it is said, and look at the books whenever the controller starts again."""
     controller = Controller(Disk(place), 0.0)
     charged: dict[str, float] = {}
-    held: dict[str, tuple[float, float]] = {}
+    held: dict[str, tuple[int, float]] = {}
     for operation, kill_at, kill_after in steps:
         controller.kill_before(kill_at)
         killed = False
@@ -166,10 +168,15 @@ def live(steps: list[Step], place: Path) -> None:
         if isinstance(operation, Settle) and reply is not None:
             assert charged.setdefault(operation.ident, reply.atp) == reply.atp, "charged twice"
             held.pop(operation.ident, None)
+            if operation.out_of in held and not reply.repeated:
+                draw(held, operation.out_of, energy.micro(reply.atp))
         if isinstance(operation, Reserve) and reply is not None and reply.granted and reply.atp:
-            held.setdefault(operation.ident, (reply.atp, now_s + min(operation.ttl_s, 900)))
-        if isinstance(operation, Settle) and reply is None:
-            held.pop(operation.ident, None)  # It may have been settled without anybody having heard of it.
+            _, expires_s = held.get(operation.ident, (0, 0.0))
+            held[operation.ident] = energy.micro(reply.atp), max(expires_s, now_s + min(operation.ttl_s, 900))
+        if isinstance(operation, Settle | Reserve) and reply is None:
+            # It may have been done without anybody having heard of it.
+            held.pop(operation.ident, None)
+            held.pop(getattr(operation, "out_of", ""), None)
         if killed or kill_after:
             if not killed:
                 controller.disk.kill()
@@ -179,7 +186,13 @@ def live(steps: list[Step], place: Path) -> None:
     controller.end()
 
 
-def look(controller: Controller, charged: dict[str, float], held: dict[str, tuple[float, float]]) -> None:
+def draw(held: dict[str, tuple[int, float]], ident: str, amount: int) -> None:
+    micro, expires_s = held.pop(ident)
+    if amount < micro:
+        held[ident] = micro - amount, expires_s
+
+
+def look(controller: Controller, charged: dict[str, float], held: dict[str, tuple[int, float]]) -> None:
     account, store = controller.whole.account, controller.store
     assert store.audit() == ""
     assert sum(account.balances.values()) == 0
@@ -197,9 +210,9 @@ def look(controller: Controller, charged: dict[str, float], held: dict[str, tupl
         assert ident not in account.held
     named = sum(micro for kind, micro in account.spent.items() if kind != "base")
     assert named == sum(micro for _, _, micro in rows)
-    for ident, (atp, expires_s) in held.items():
+    for ident, (amount, expires_s) in held.items():
         if expires_s > controller.now_s + 0.001:  # the wall clock of a restart is read in nanoseconds
-            assert account.held[ident].micro == energy.micro(atp), "what was held is gone"
+            assert account.held[ident].micro == amount, "what was held is gone"
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -215,3 +228,68 @@ def test_the_books_balance_after_any_crash(steps: list[Step]) -> None:
 def test_the_books_balance_after_ten_thousand_operations_with_crashes(steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
         live(steps, Path(place))
+
+
+DREAM_STEP = st.one_of(
+    st.tuples(st.sampled_from(["dream", "exchange"]), st.integers(0, 2), st.floats(0, 40)),
+    st.tuples(st.just("charge"), st.integers(0, 2), st.floats(0, 20)),
+    st.tuples(st.sampled_from(["end", "dreamer dies"]), st.integers(0, 2), st.just(0.0)),
+    st.tuples(st.just("time"), st.just(0), st.floats(0, 60)),
+)
+TTL_S = 60.0
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.lists(st.tuples(DREAM_STEP, st.integers(0, 30)), min_size=20, max_size=20))
+def test_what_a_dream_holds_is_spent_or_given_back_whoever_dies_when(steps: list[tuple[Any, int]]) -> None:
+    """Dreams are held, charged out of what is held, and ended, or left by a dreamer that died; so are exchanges.
+
+    The controller is killed anywhere; whoever had no answer asks again, as they do. A minute after all have fallen
+    silent nothing is held any more, and what was spent is what was answered.
+    """
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
+        controller = Controller(Disk(Path(place)), 0.0)
+        spent: dict[str, int] = {"dream": 0, "exchange": 0}
+        serial, living = count(), dict.fromkeys(range(3), "")
+
+        def ask(operation: object, kill_at: int) -> Any:
+            nonlocal controller
+            controller.kill_before(kill_at)
+            try:
+                return controller.do(operation)
+            except Killed:
+                now_s = controller.now_s
+                controller.end()
+                controller = Controller(controller.disk, now_s)
+                return controller.do(operation)
+            finally:
+                controller.kill_before(-1)
+
+        for (what, which, amount), kill_at in steps:
+            ident = living[which]
+            match what:
+                case "dream":
+                    living[which] = ident = ident or f"dream/{next(serial)}"
+                    ask(Reserve(ident=ident, kind="dream", atp=amount, ttl_s=TTL_S), kill_at)
+                case "charge" if ident:
+                    claim = Settle(ident=f"{ident}/{next(serial)}", kind="dream", cpu_s=amount, out_of=ident)
+                    spent["dream"] += energy.micro(ask(claim, kill_at).atp)
+                case "end" if ident:
+                    spent["dream"] += energy.micro(ask(Settle(ident=ident, kind="dream"), kill_at).atp)
+                    living[which] = ""
+                case "dreamer dies":
+                    living[which] = ""
+                case "exchange":
+                    exchange = f"exchange/{next(serial)}"
+                    for atp in (amount / 2, amount):
+                        ask(Reserve(ident=exchange, atp=atp, ttl_s=TTL_S), kill_at)
+                    if which:
+                        spent["exchange"] += energy.micro(ask(Settle(ident=exchange, cpu_s=amount), kill_at).atp)
+                case "time":
+                    ask((Metabolic.DREAM, amount), kill_at)
+            look(controller, {}, {})
+        ask((Metabolic.REST, TTL_S), -1)
+        account = controller.whole.account
+        assert (account.reserved, account.held) == (0, {})
+        assert {kind: account.spent.get(kind, 0) for kind in spent} == spent
+        controller.end()

@@ -42,8 +42,44 @@ def test_a_settlement_gives_back_what_was_held_and_books_what_it_cost():
 
 def test_asked_again_it_is_held_once():
     held = reserve(energy.holding(50), 10)
-    again = reserve(held.account, 30)
+    again = reserve(held.account, 10)
     assert (again.granted, again.repeated, again.held, again.account) == (True, True, 10 * MICRO, held.account)
+    less = reserve(held.account, 5)
+    assert (less.repeated, less.held) == (True, 10 * MICRO)
+
+
+def test_asked_again_for_more_only_what_is_lacking_is_held_too():
+    held = reserve(energy.holding(50), 10)
+    more = reserve(held.account, 30)
+    assert (more.granted, more.repeated, more.held, more.account.budget) == (True, False, 30 * MICRO, 20 * MICRO)
+    assert imbalance(more.account) == ""
+
+
+def test_a_refusal_to_hold_more_leaves_what_is_held():
+    held = reserve(energy.holding(50), 10, kind="dream").account
+    refused = reserve(held, 50.5, kind="dream")
+    assert (refused.granted, refused.held, refused.account) == (False, 10 * MICRO, held)
+    assert refused.reason == "40.50 ATP were asked for, 40.00 may be had"
+    assert reserve(held, 50.5, Metabolic.CRISIS, kind="dream").held == 50.5 * MICRO
+
+
+def test_asked_again_it_is_held_for_longer_and_never_for_less_long():
+    held = reserve(energy.holding(50), 10, ttl_s=60).account
+    later = energy.elapse(held, WAKE, 50.0, CONFIG)
+    assert reserve(later, 10, ttl_s=60).account.held["x"].expires_s == 110.0
+    assert reserve(later, 10, ttl_s=5).account.held["x"].expires_s == 60.0
+
+
+def test_what_is_settled_out_of_it_takes_its_part_and_the_rest_stays_held():
+    held = reserve(energy.holding(50), 10, kind="dream").account
+    part = energy.settle(held, Settle(ident="x/1", kind="dream", cpu_s=8.0, out_of="x"), None, CONFIG).account
+    assert (part.atp, part.reserved, part.budget) == (46.0, 6 * MICRO, 40 * MICRO)
+    more = energy.settle(part, Settle(ident="x/2", kind="dream", cpu_s=20.0, out_of="x"), None, CONFIG).account
+    assert (more.atp, more.reserved, more.held) == (36.0, 0, {})
+    again = energy.settle(part, Settle(ident="x/1", kind="dream", cpu_s=8.0, out_of="x"), 4 * MICRO, CONFIG)
+    assert (again.repeated, again.account) == (True, part)
+    over = energy.settle(part, Settle(ident="x", kind="dream"), None, CONFIG).account
+    assert (over.atp, over.reserved, over.spent) == (46.0, 0, {"dream": 4 * MICRO})
 
 
 def test_what_was_settled_needs_nothing_held():
