@@ -2,7 +2,8 @@
 
 distill     its stages and its end
 workbench   what every stage works with: one model at a time
-answering   questions put to models
+teacher     who teaches, and how it is asked
+answering   questions put to models of this process
 study       distributions gathered, the student trained, the candidate written
 decoding    batches of prompts → answers
 targets     lessons as ids, and the loss

@@ -1,21 +1,25 @@
-"""Questions put to models, answers written down batch by batch as they come. Imports torch."""
+"""Questions put to models of this process, batch by batch, and answers written down as they come. Imports torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import torch
 
+from nodes.dream_consolidator.distiller import targets
 from nodes.dream_consolidator.distiller.decoding import decode
-from nodes.dream_consolidator.distiller.targets import question_prefix
+from nodes.dream_consolidator.distiller.targets import Told, encode, question_prefix
 from nodes.dream_consolidator.distiller.workbench import Workbench
 from nodes.dream_consolidator.selection import lessons as sorting
 from nodes.dream_consolidator.selection.lessons import SelfAsked
 from nodes.dream_consolidator.selection.select import Lesson, Question
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
+
+T = TypeVar("T")
 
 _QUESTION_TOKENS = 64
 """A question that the student makes up and that has not ended by then is dropped."""
@@ -56,26 +60,73 @@ def answers(
 
     Empty where the question leaves no room for one, and, with `whole`, where it ran into a limit.
     """
+    return kept(bench, name, questions, lambda missing: greedy(bench, missing, level, path, whole=whole))
+
+
+def kept(
+    bench: Workbench,
+    name: str,
+    questions: Iterable[Lesson | Question],
+    ask: Callable[[Sequence[Lesson | Question]], Iterator[dict[str, str]]],
+) -> dict[str, str]:
+    """Ident → answer; those that are not known under `name` yet are asked for, and written down as they come."""
     known = bench.folder.unseal(name, dict[str, str]) or {}
-    missing = {each.ident: each.messages for each in questions if each.ident not in known}
+    missing = {each.ident: each for each in questions if each.ident not in known}
     if not missing:
         return known
-    loaded = bench.model(level, path)
-    prompts = {
-        ident: loaded.tokenizer.encode(loaded.tokenizer.render(messages)).ids for ident, messages in missing.items()
-    }
-    known |= dict.fromkeys((ident for ident, prompt in prompts.items() if len(prompt) >= loaded.context), "")
-    # Like lengths together: the longest of a batch decides how much is computed.
-    order = sorted(prompts.keys() - known.keys(), key=lambda ident: (len(prompts[ident]), ident))
-    batch, before = bench.job.settings.teach.batch, len(known)
-    for start in range(0, len(order), batch):
-        bench.report("validate" if name == "after" else "teach", before + start, before + len(order), None)
-        part = order[start : start + batch]
-        rows = decode(loaded, [prompts[ident] for ident in part], limit=level.max_new_tokens, check=bench.check)
-        for ident, row in zip(part, rows, strict=True):
-            known[ident] = _text(loaded, row) if _ended(loaded, row) or not whole else ""
+    total = len(known) + len(missing)
+    stage = "validate" if name == "after" else "teach"
+    bench.report(stage, len(known), total, None)
+    for part in ask(list(missing.values())):
+        known |= part
         bench.folder.seal(name, known)
+        bench.report(stage, len(known), total, None)
     return known
+
+
+def greedy(
+    bench: Workbench,
+    questions: Sequence[Lesson | Question],
+    level: Level,
+    path: Path | None = None,
+    *,
+    whole: bool = False,
+) -> Iterator[dict[str, str]]:
+    """As `answers`, batch by batch."""
+    loaded = bench.model(level, path)
+    prompts = {each.ident: loaded.tokenizer.encode(loaded.tokenizer.render(each.messages)).ids for each in questions}
+    fitting = {ident: prompt for ident, prompt in prompts.items() if len(prompt) < loaded.context}
+    if len(fitting) < len(prompts):
+        yield dict.fromkeys(prompts.keys() - fitting.keys(), "")
+    for part in _batches(fitting, len, bench.job.settings.teach.batch):
+        rows = decode(loaded, [fitting[ident] for ident in part], limit=level.max_new_tokens, check=bench.check)
+        yield {
+            ident: _text(loaded, row) if _ended(loaded, row) or not whole else ""
+            for ident, row in zip(part, rows, strict=True)
+        }
+
+
+def distributions(
+    bench: Workbench, lessons: Sequence[Lesson], level: Level, path: Path | None = None
+) -> Iterator[dict[str, Told]]:
+    """Ident → the lesson in the model's ids and what it would say, batch by batch, without those too long for it."""
+    settings = bench.job.settings.teach
+    loaded = bench.model(level, path)
+    items = {lesson.ident: encode(loaded, lesson) for lesson in lessons}
+    fitting = {ident: item for ident, item in items.items() if item.length <= loaded.context}
+    for part in _batches(fitting, lambda item: item.length, settings.batch):
+        asked = [fitting[ident] for ident in part]
+        (said,) = targets.distributions(loaded, asked, k=settings.top_k, batch=len(asked), check=bench.check)
+        yield {
+            ident: Told(item.prompt, item.answer, target) for ident, item, target in zip(part, asked, said, strict=True)
+        }
+
+
+def _batches(items: Mapping[str, T], length: Callable[[T], int], size: int) -> Iterator[list[str]]:
+    """The keys, like lengths together: the longest of a batch decides how much is computed."""
+    order = sorted(items, key=lambda ident: (length(items[ident]), ident))
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
 
 
 def _ended(loaded: LoadedModel, row: list[int]) -> bool:

@@ -22,8 +22,9 @@ from typing import TextIO
 
 import msgspec
 
-from nodes.dream_consolidator.distiller.answering import answers, self_asked
+from nodes.dream_consolidator.distiller.answering import answers, kept, self_asked
 from nodes.dream_consolidator.distiller.study import Trained, study
+from nodes.dream_consolidator.distiller.teacher import Teacher, appointed
 from nodes.dream_consolidator.distiller.workbench import Roused, Workbench
 from nodes.dream_consolidator.job import PURPOSE, ROUSED, JobFolder, Outcome
 from nodes.dream_consolidator.selection import lessons as sorting
@@ -58,6 +59,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def distill(bench: Workbench, verifiers: Sequence[Verifier]) -> Outcome:
     """All stages of the dream in `bench`, from wherever it stands."""
+    with appointed(bench) as teacher:
+        return _distill(bench, teacher, verifiers)
+
+
+def _distill(bench: Workbench, teacher: Teacher, verifiers: Sequence[Verifier]) -> Outcome:
     folder, job = bench.folder, bench.job
     material, asked = folder.material(), self_asked(bench)
     own = answers(bench, "own", (*asked.lessons, *asked.development), job.student, bench.in_force, whole=True)
@@ -65,13 +71,13 @@ def distill(bench: Workbench, verifiers: Sequence[Verifier]) -> Outcome:
     judging = (*material.held_out, *asked.held_out)
     before = answers(bench, "before", judging, job.student, bench.in_force)
     awaiting = sorting.awaiting(material, asked)
-    told = answers(bench, "told", (*awaiting, *judging), job.teacher, whole=True)
+    told = kept(bench, "told", (*awaiting, *judging), teacher.answers)
     lessons, refuted = sorting.answered((*material.lessons, *asked.lessons), own | told, verifiers)
     development, _ = sorting.answered((*material.development, *asked.development), own | told, verifiers)
     taught = sorting.taught(lessons, material)
     trained, trials = Trained(), []
     if taught:
-        trained = study(bench, lessons, development)
+        trained = study(bench, teacher, lessons, development)
         after = answers(bench, "after", judging, job.student, folder.candidate)
         strata = frozenset(lesson.stratum for lesson in taught)
         trials = sorting.trials(judging, taught=strata, teacher=told, before=before, after=after, verifiers=verifiers)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import msgspec
 import torch
 
-from nodes.dream_consolidator.distiller.targets import Item, Target, Told, distributions, encode, pack, unpack
+from nodes.dream_consolidator.distiller import answering
+from nodes.dream_consolidator.distiller.targets import Item, Target, Told, encode, pack, unpack
+from nodes.dream_consolidator.distiller.teacher import Teacher
 from nodes.dream_consolidator.distiller.training import Lessons, Trainer
 from nodes.dream_consolidator.distiller.workbench import Roused, Workbench
 from nodes.dream_consolidator.selection.select import Lesson
@@ -31,12 +34,12 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     too_long: int = 0
 
 
-def study(bench: Workbench, lessons: Sequence[Lesson], development: Sequence[Lesson]) -> Trained:
+def study(bench: Workbench, teacher: Teacher, lessons: Sequence[Lesson], development: Sequence[Lesson]) -> Trained:
     """Train the student on the lessons, from its base model, and write the candidate folder."""
     record = bench.folder.path / "trained.json"
     if record.exists():
         return msgspec.json.decode(record.read_bytes(), type=Trained)
-    told = _told(bench, (*lessons, *development))
+    told = _told(bench, teacher, (*lessons, *development))
     # Small steps are lost in bfloat16: the student learns in float32 and is written as its own model is stored.
     student = bench.model(msgspec.structs.replace(bench.job.student, dtype="float32"))
     items = {each.ident: encode(student, each) for each in (*lessons, *development)}
@@ -64,20 +67,18 @@ def study(bench: Workbench, lessons: Sequence[Lesson], development: Sequence[Les
     return trained
 
 
-def _told(bench: Workbench, lessons: Sequence[Lesson]) -> dict[str, Told]:
+def _told(bench: Workbench, teacher: Teacher, lessons: Sequence[Lesson]) -> dict[str, Told]:
     """Ident → the lesson in its source's ids, and what the source would say; without those too long for it."""
     packed = bench.folder.unseal_bytes("targets")
     if packed is None:
+        taught = [lesson for lesson in lessons if lesson.source == "teacher"]
+        own = [lesson for lesson in lessons if lesson.source == "self"]
         told: dict[str, Told] = {}
-        for source, level, path in (
-            ("teacher", bench.job.teacher, None),
-            ("self", bench.job.student, bench.in_force),
+        for part in chain(
+            teacher.distributions(taught), answering.distributions(bench, own, bench.job.student, bench.in_force)
         ):
-            loaded = bench.model(level, path)
-            items = {lesson.ident: encode(loaded, lesson) for lesson in lessons if lesson.source == source}
-            fitting = {ident: item for ident, item in items.items() if item.length <= loaded.context}
-            targets = _ask(bench, loaded, fitting)
-            told |= {ident: Told(item.prompt, item.answer, targets[ident]) for ident, item in fitting.items()}
+            told |= part
+            bench.report("teach", len(told), len(lessons), None)
         packed = pack(told)
         bench.folder.seal_bytes("targets", packed)
     return unpack(packed)
@@ -91,18 +92,6 @@ def _understood(items: Mapping[str, Item], told: Mapping[str, Told]) -> dict[str
     if any((told[ident].prompt, told[ident].answer) != (item.prompt, item.answer) for ident, item in items.items()):
         return None
     return {ident: told[ident].target for ident in items}
-
-
-def _ask(bench: Workbench, loaded: LoadedModel, items: dict[str, Item]) -> dict[str, Target]:
-    settings = bench.job.settings.teach
-    order = sorted(items, key=lambda ident: (items[ident].length, ident))
-    found: list[Target] = []
-    for part in distributions(
-        loaded, [items[ident] for ident in order], k=settings.top_k, batch=settings.batch, check=bench.check
-    ):
-        found += part
-        bench.report("teach", len(found), len(order), None)
-    return dict(zip(order, found, strict=True))
 
 
 def _lessons(lessons: Iterable[Lesson], items: dict[str, Item], targets: dict[str, Target] | None) -> Lessons:
