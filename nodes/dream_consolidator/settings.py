@@ -73,9 +73,26 @@ class Dreaming(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     lessons: Positive
     questions: Positive
-    fresh: Count
+    fresh: Positive
+    unjudged: Share
+    stratum: Positive
+    ripe: Duration
+    every: Duration
     niceness: Annotated[int, Meta(ge=0, le=19)]
     grace: Duration
+
+
+class Canary(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How new weights prove themselves in use, and what ends that."""
+
+    share: Share
+    alpha: Annotated[float, Meta(gt=0, lt=1)]
+    margin: Annotated[float, Meta(gt=0, lt=1)]
+    longest: Duration
+    judged: Positive
+    undecided: Literal["promote", "withdraw"]
+    no_room: Literal["promote", "withdraw"]
+    forgotten: Literal["keep", "withdraw"]
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -86,6 +103,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     train: Train
     judge: Judge
     dream: Dreaming
+    canary: Canary
 
 
 def load(path: Path | str | None = None) -> Settings:
