@@ -29,14 +29,16 @@ class Select(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     lessons: Positive
     exponent: Annotated[float, Meta(ge=0)]
     held_out: Share
+    turn: Share
     development: Share
+    near: Annotated[float, Meta(gt=0, le=1)]
     judged: Positive
     rehearsal: Annotated[float, Meta(ge=0, lt=1)]
     self_asked: Count
 
     def __post_init__(self) -> None:
-        if self.held_out + self.development >= 1:
-            raise ValueError("held_out and development leave nothing to learn from; their sum must stay below 1")
+        if self.held_out + self.turn + self.development >= 1:
+            raise ValueError("held_out, turn and development leave nothing to learn from; their sum must stay below 1")
 
 
 class Teach(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -64,8 +66,11 @@ class Judge(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a lesson must prove."""
 
     alpha: Annotated[float, Meta(gt=0, lt=1)]
-    margin: Share
+    margin: Annotated[float, Meta(gt=0, lt=1)]
+    sure: Annotated[float, Meta(gt=0.5, lt=1)]
     few: Positive
+    length: Annotated[float, Meta(gt=1)]
+    calibration: Annotated[float, Meta(gt=0, lt=1)]
 
 
 class Dreaming(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

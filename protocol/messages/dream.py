@@ -86,6 +86,17 @@ class SkillResult(msgspec.Struct, frozen=True, kw_only=True):
     questions: int
     before: float
     after: float
+    base: float | None = None
+    """Of the level's own model, where learned weights were in force before."""
+
+
+class DreamCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that new weights had to show."""
+
+    name: str
+    required: str
+    found: str
+    passed: bool
 
 
 class DreamCompleted(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +108,15 @@ class DreamCompleted(msgspec.Struct, frozen=True, kw_only=True):
     results: list[SkillResult] = []
     p_value: float | None = None
     """Exact one-sided McNemar on the target stratum."""
+    alpha: float | None = None
+    """What it had to stay below: the share of the level's budget for false promotions that this dream spent."""
+    gain: float | None = None
+    """Share of right answers on the target, after minus before."""
+    gain_low: float | None = None
+    gain_high: float | None = None
+    """Bounds of the gain, 95%, templates and not questions drawn anew."""
+    checks: list[DreamCheck] = []
+    """All that was required and what was found; promoted where all of them passed."""
     seconds: float = 0.0
     cpu_s: float = 0.0
     interrupted: bool = False
@@ -112,6 +132,8 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     base_version: str = ""
     """Version of the model it was learned from: it fits no other."""
     dream: str = ""
+    turn: int = 0
+    """Which turn of the judging questions it was judged by; what it never learned from judges the next turn too."""
 
 
 class Challenger(msgspec.Struct, frozen=True, kw_only=True):
