@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from runtime import config, paths
-from runtime.units import Duration
+from runtime.units import Duration, Size
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -53,13 +53,26 @@ class Train(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     method: Literal["full", "lora"]
     rank: Positive
-    epochs: Positive
-    batch: Positive
-    rate: Literal["auto"] | Annotated[float, Meta(gt=0)]
+    loss: Literal["forward_kl", "reverse_kl", "jsd", "mse", "cross_entropy"]
+    beta: Annotated[float, Meta(gt=0, lt=1)]
     cross_entropy: Share
+    epochs: Positive
+    on_policy: Share
+    batch: Positive
+    at_once: Positive
+    chunk: Positive
+    recompute: bool
+    precision: Literal["auto", "float32", "bfloat16"]
+    rate: Literal["auto"] | Annotated[float, Meta(gt=0)]
+    schedule: Literal["trapezoid", "cosine", "constant"]
     evaluate: Positive
     patience: Positive
     checkpoint: Duration
+    memory: Literal["auto"] | Size
+
+    def __post_init__(self) -> None:
+        if self.on_policy and self.loss == "cross_entropy":
+            raise ValueError("on_policy asks what the teacher says of the student's answers; cross_entropy ignores it")
 
 
 class Judge(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
