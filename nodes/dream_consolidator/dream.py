@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from nodes.dream_consolidator.adapters.lineage import Made, settings_digest
 from nodes.dream_consolidator.adapters.registry import Adapters
 from nodes.dream_consolidator.collector.examples import Example
 from nodes.dream_consolidator.collector.store import Collector
@@ -218,9 +219,20 @@ class Dreamer:
             if promoted.dream != job.dream:
                 outcome = folder.outcome()
                 assert outcome is not None, "a promotion follows from an outcome"
-                promoted = self._adapters.promote(
-                    folder.candidate, level, base_version=outcome.base_version, dream=job.dream
+                now_ns = self._clock.wall_ns()
+                made = Made(
+                    dream=job.dream,
+                    base_version=outcome.base_version,
+                    parent=job.champion.digest,
+                    teacher=job.teacher.name,
+                    exchanges=learned_from(folder.material()),
+                    settings=settings_digest(job.settings),
+                    verdict=completed,
+                    made_ns=now_ns,
                 )
+                share = self._settings.canary.share
+                admitted = self._adapters.admit(folder.candidate, level, made, share=share, now_ns=now_ns)
+                promoted = admitted.adapter
         self._journal.write(completed, job.material_ns, self._clock.wall_ns())
         folder.remove()
         return promoted
@@ -303,6 +315,11 @@ def verdict(outcome: Outcome | None, settings: Settings) -> Ruling:
     return msgspec.structs.replace(
         ruling, why=f"{ruling.why}; {learned}{left_out if outcome.refuted or outcome.too_long else ''}"
     )
+
+
+def learned_from(material: Material) -> list[str]:
+    """The exchanges that shape the weights: the lessons, and what said when to stop."""
+    return [lesson.ident for lesson in (*material.lessons, *material.development)]
 
 
 def _nothing(why: str) -> Ruling:

@@ -23,7 +23,6 @@ from protocol import ids
 from protocol.errors import SageError
 from protocol.messages.dream import (
     Adapter,
-    AdapterCurrent,
     DreamBacklog,
     DreamCompleted,
     DreamProgress,
@@ -71,7 +70,7 @@ class DreamConsolidator(Node):
             directory / "examples.sqlite", Sealer.load(self.state_dir, PURPOSE), settings.collect
         )
         self._journal = Journal(directory / "journal.sqlite")
-        self._adapters = Adapters(self.state_dir / "adapters")
+        self._adapters = Adapters.load(self.state_dir)
         self._dreamer = Dreamer(
             collector=self._collector,
             journal=self._journal,
@@ -94,7 +93,7 @@ class DreamConsolidator(Node):
 
     async def start(self) -> None:
         self.stats_record("examples", self._collector.stats)
-        self.publish(AdapterCurrent(adapters=self._adapters.all()))
+        self._say_adapters()
         self.spawn(self._keep_telling())
 
     async def stop(self) -> None:
@@ -142,7 +141,8 @@ class DreamConsolidator(Node):
             examples=self._collector.count,
             dreaming=self._is_dreaming(),
             last=self._journal.last(),
-            adapters=self._adapters.all(),
+            adapters=(current := self._adapters.announced()[0]).adapters,
+            challengers=current.challengers,
         )
 
     def _begin(self, *, asked_for: bool, reason: str) -> asyncio.Task[DreamCompleted]:
@@ -194,9 +194,17 @@ class DreamConsolidator(Node):
             why=completed.why,
         )
         if ended.promoted is not None:
-            self.publish(AdapterCurrent(adapters=self._adapters.all()))
+            self._say_adapters()
             self.spawn(self._vouch(completed, ended.promoted))
         self.publish(completed)
+
+    def _say_adapters(self) -> None:
+        """Have the workers answer with what is in force or on trial, as far as its record verifies."""
+        current, refused = self._adapters.announced()
+        self.publish(current)
+        for error in refused:
+            self.log.error("adapter.refused", error=str(error))
+        self.ails("adapters", "; ".join(str(error) for error in refused))
 
     async def _vouch(self, completed: DreamCompleted, promoted: Adapter) -> None:
         """Tell the ledger what the new weights showed. Without it they are believed in as any that nobody knows."""

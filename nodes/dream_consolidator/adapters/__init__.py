@@ -1,4 +1,7 @@
-"""Learned weights, where they lie and which are in force.
+"""Learned weights: where they lie, where they come from, which are in force and which on trial.
 
-registry    a folder per digest, and the pointer to the ones in force
+registry    weights, records and index kept as one: admit, promote, withdraw, roll back, forget
+lineage     the signed record of each version
+index       what each version is now
+canary      whether a challenger does in use what it did in its validation
 """
