@@ -19,7 +19,7 @@ from typing import Annotated
 import msgspec
 
 from nodes.dialogue import overrides, readiness, utility
-from nodes.dialogue.overrides import OverrideSettings
+from nodes.dialogue.overrides import OverrideSettings, Rule
 from nodes.dialogue.readiness import READY, Readiness, ReadinessSettings
 from nodes.dialogue.tuning import TuningSettings
 from nodes.dialogue.utility import Handing
@@ -116,6 +116,8 @@ class Choice:
     """Level → calibrated confidence at which its answer stands; where it is not named, as it is configured."""
     passed_over: frozenset[str] = frozenset()
     """Levels in alarm: nothing is handed on to them either, as long as there is another."""
+    overruled_by: Rule | None = None
+    """What overruled trust and price; None: they decided."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def choose(levels: Sequence[Candidate], situation: Situation, settings: ChoiceSe
     if not levels:
         raise ValueError("there is no level to choose from")
     if situation.asked_for:
-        return Choice(situation.asked_for, "asked for", trusted=True)
+        return Choice(situation.asked_for, "asked for", trusted=True, overruled_by=Rule.USER)
     present = [level for level in levels if level.available] or list(levels)
     gone = [level.name for level in levels if level not in present]
     given = options(present, situation, settings)
@@ -238,8 +240,13 @@ def _wanted(given: Sequence[Option], situation: Situation, settings: ChoiceSetti
     passed = overrides.alarms([(option.name, option.belief.alarm) for option in given if option not in relied])
     unproved = not situation.proved and not _poor(situation, settings)
     overruled = overrides.overruled(situation.policy, situation.critical, situation.found_wrong, not unproved)
-    choice = Choice(relied[-1].name, overruled, True) if overruled else _of(relied, given, situation, settings)
-    return replace(choice, why=f"{choice.why}; {passed}") if passed else choice
+    if overruled is None:
+        choice = _of(relied, given, situation, settings)
+    else:
+        choice = Choice(relied[-1].name, overruled.why, True, overruled_by=overruled.rule)
+    if not passed:
+        return choice
+    return replace(choice, why=f"{choice.why}; {passed}", overruled_by=choice.overruled_by or Rule.ALARM)
 
 
 def _of(relied: Sequence[Option], given: Sequence[Option], situation: Situation, settings: ChoiceSettings) -> Choice:
@@ -251,7 +258,7 @@ def _of(relied: Sequence[Option], given: Sequence[Option], situation: Situation,
     untried = overrides.untried(situation.context, chosen.belief.evidence, settings.overrides)
     if untried and chosen is not relied[-1]:
         why = f"the most capable answers, for {chosen.name} has {untried}"
-        return Choice(relied[-1].name, why, relied[-1].trusted)
+        return Choice(relied[-1].name, why, relied[-1].trusted, overruled_by=Rule.NOVEL)
     return best
 
 

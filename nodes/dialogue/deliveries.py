@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from nodes.dialogue.cascade import Attempt, Decision, cut
+from nodes.dialogue.choice import Choice
 from nodes.dialogue.outbox import Delivery
 from nodes.dialogue.patterns import normalised
 from nodes.dialogue.spending import Rates, bill
@@ -53,6 +54,8 @@ class Finished:
     atp_per_joule: float = 0.0
     staked: float = 0.0
     """ATP that was held before the first level was asked."""
+    choice: Choice | None = None
+    """Which level was to begin, and why."""
 
     @property
     def rates(self) -> Rates:
@@ -65,8 +68,8 @@ def deliveries(finished: Finished) -> list[Delivery]:
     if finished.chosen is None:
         return [Delivery(METABOLISM, exchange, _bill(finished))] if finished.cpu_s else []
     outcomes = [
-        Delivery(TRUST, f"{exchange}/{attempt.level.name}", _outcome(finished, attempt))
-        for attempt, _ in finished.attempts
+        Delivery(TRUST, f"{exchange}/{attempt.level.name}", _outcome(finished, number))
+        for number, (attempt, _) in enumerate(finished.attempts)
     ]
     lesson = Delivery(DREAM, exchange, _lesson(finished, finished.chosen))
     return [
@@ -132,9 +135,12 @@ def judged(attempt: Attempt, chosen: Attempt) -> tuple[float, str]:
     return attempt.confidence, "confidence"
 
 
-def _outcome(finished: Finished, attempt: Attempt) -> Outcome:
+def _outcome(finished: Finished, number: int) -> Outcome:
+    """Of attempt `number`."""
+    attempt, _ = finished.attempts[number]
     answer, generated = finished.answer, attempt.generated
     score, source = judged(attempt, finished.chosen or attempt)
+    override, chosen = _chosen(finished, number)
     return Outcome(
         exchange=answer.exchange,
         session=answer.session,
@@ -156,9 +162,24 @@ def _outcome(finished: Finished, attempt: Attempt) -> Outcome:
         depth=sum(message.role == "assistant" for message in finished.messages),
         trace=answer.trace,
         adapter=generated.adapter,
-        stake=finished.staked if attempt is finished.attempts[0][0] else 0.0,
+        stake=0.0 if number else finished.staked,
         delivered=bool(generated.text.strip()) and not cut(attempt),
+        override=override,
+        chosen=chosen,
     )
+
+
+def _chosen(finished: Finished, number: int) -> tuple[str, str]:
+    """What overruled the choice of this attempt's level, and why that level was asked."""
+    choice, level = finished.choice, finished.attempts[number][0].level.name
+    if choice is None:
+        return "", ""
+    if level == choice.level:
+        return choice.overruled_by or "", choice.why
+    if number:
+        before, decision = finished.attempts[number - 1]
+        return "", f"{before.level.name} was asked before: {decision.why}"
+    return "", f"{choice.level} gave no answer; it was to answer for this reason: {choice.why}"
 
 
 def _to_score(finished: Finished) -> ScoreExchange:

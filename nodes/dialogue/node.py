@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from nodes.dialogue import config, hindsight, readiness, replays, spending, voice
+from nodes.dialogue import config, critical, hindsight, readiness, replays, spending, voice
 from nodes.dialogue.choice import NO_TABLE
 from nodes.dialogue.deliveries import CONTEXT, DESTINATIONS
 from nodes.dialogue.exchange import Exchange
@@ -85,6 +85,7 @@ class Dialogue(Node):
         patterns: str = "configs/patterns.yaml"
         trust: str = "configs/trust.yaml"
         reality: str = "configs/reality.yaml"
+        critical: str = critical.SHIPPED
 
     _reach: Reach | None = None
 
@@ -105,7 +106,8 @@ class Dialogue(Node):
             self, self._config, self._store, self._outlook, self._reality, self._learner, self._replays
         )
         verifiers = self._verifiers()
-        self._responder = Responder(self._config, self._learner.force.patterns, trust, verifiers, reach)
+        harmful = critical.load(self.params.critical)
+        self._responder = Responder(self._config, self._learner.force.patterns, trust, verifiers, reach, harmful)
         self._replayer = Replayer(self._config, trust, verifiers, self._replays, reach)
         await reach.assumed.begin()
         for name, record in (

@@ -22,6 +22,7 @@ from nodes.dialogue.answers import PATTERN
 from nodes.dialogue.choice import Candidate, Choice, Situation, choose
 from nodes.dialogue.config import DialogueConfig
 from nodes.dialogue.conversation import Conversation
+from nodes.dialogue.critical import NOTHING, Critical
 from nodes.dialogue.deliveries import UNKNOWN_CONTEXT, Finished
 from nodes.dialogue.exchange import Exchange
 from nodes.dialogue.grounds import Question, Recalled
@@ -51,12 +52,14 @@ class Responder:
         trust: TrustConfig,
         verifiers: Sequence[Verifier],
         ports: Ports,
+        critical: Critical = NOTHING,
     ) -> None:
         self.config = config
         self.patterns = patterns
         self.trust = trust
         self.verifiers = verifiers
         self.ports = ports
+        self.critical = critical
         self.versions: dict[str, str] = {}
         """Level → the version that answered last."""
         self.counts: Counter[str] = Counter()
@@ -186,6 +189,7 @@ class Responder:
             hindsight=hindsight.of_turn(before, exchange.classified),
             atp_per_joule=rates.joule,
             staked=exchange.staked,
+            choice=turn.choice,
         )
         completed = await self._complete(exchange, finished, after)
         await self.ports.remember(question, completed)
@@ -199,7 +203,7 @@ class Responder:
         ask, tuning = exchange.ask, outlook.lesson.tuning
         overruled = overrides.overruled(
             outlook.metabolic.policy.answer if outlook.metabolic else "",
-            overrides.of_words(ask.text, ask.critical, self.config.choice.overrides),
+            overrides.of_words(ask.text, ask.critical, self.critical),
             hindsight.found_wrong(before, None),
             tuning is None or tuning.price is not None,
         )
@@ -279,7 +283,7 @@ class Responder:
                 query=asked.query(exchange.ask, exchange.classified, before),
                 tuned=tuning.price if tuning else None,
                 proved=tuning is None or tuning.price is not None,
-                critical=overrides.of_words(exchange.ask.text, exchange.ask.critical, self.config.choice.overrides),
+                critical=overrides.of_words(exchange.ask.text, exchange.ask.critical, self.critical),
                 found_wrong=hindsight.found_wrong(before, exchange.classified),
                 remaining_s=exchange.remaining_s,
             )

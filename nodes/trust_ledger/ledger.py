@@ -31,9 +31,9 @@ from runtime.identity import verify
 
 LEDGER_FILE = "trust.sqlite"
 NUMBER_DIGITS = 19
+"""SQLite counts no further than 2^63 - 1."""
 LAST = "last"
 """Names the last action."""
-"""SQLite counts no further than 2^63 - 1."""
 
 __all__ = ["LEDGER_FILE", "Ledger", "LedgerError", "Receipt", "Telling"]
 

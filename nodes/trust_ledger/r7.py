@@ -30,7 +30,10 @@ from protocol.messages.trust import Outcome
 
 ANSWER, JUDGEMENT = "answer", "judgement"
 
-_REFERENCE = ("exchange", "session", "context", "cluster", "model", "version", "adapter", "judgement", "trace")
+_REFERENCE = (
+    *("exchange", "session", "context", "cluster", "model", "version", "adapter", "judgement", "trace"),
+    *("override", "chosen"),
+)
 _RESOURCE = ("tokens_in", "tokens_out", "seconds", "cpu_s", "joules", "atp")
 _RESULT = ("score", "confidence", "delivered", "breach")
 _ELSEWHERE = ("level", "source", "stake")
@@ -116,10 +119,17 @@ def _action_in_words(said: Action, when: str) -> list[str]:
         f"role        {said.role.subject} as {said.role.name}",
         f"request     {said.request.what}, told by {said.request.by}, {said.request.stake:.2f} ATP at stake",
         f"reference   {where}, model {reference.model}, version {reference.version[:12]}{adapter}{trace}",
+        *_choice_in_words(reference),
         f"resource    {tokens}, {resource.seconds:.2f} s, {resource.joules:.1f} J, {resource.atp:.2f} ATP",
         f"result      {result.score:.2f} by {result.verifier}, given with confidence {result.confidence:.2f}{besides}",
     ]
     return [*lines, *_reputation_in_words(said.reputation)]
+
+
+def _choice_in_words(reference: Reference) -> list[str]:
+    """Nothing of an action that was written down before actions told of it."""
+    overruled = f"{reference.override} overruled trust and price: " if reference.override else ""
+    return [f"chosen      {overruled}{reference.chosen}"] if overruled or reference.chosen else []
 
 
 def _reputation_in_words(reputation: Reputation | None) -> list[str]:

@@ -5,7 +5,8 @@
 | 1 | `entries` and `head` |
 | 2 | `content` of an entry; `rules`, `identities` and `standings`, which rest on the entries; entries of other hosts |
 
-Entries are never rewritten: they are signed as they are. Those of version 1 are read as what they say.
+Entries are never rewritten: they are signed as they are. Those of version 1 are read as what they say. What actions
+came to tell later (why a level was chosen) is left out of the bytes where it says nothing, so no table changes for it.
 """
 
 from __future__ import annotations

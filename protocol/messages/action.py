@@ -80,6 +80,10 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     judgement: str = ""
     """Which later judgement this is; empty: the first."""
     trace: bytes = b""
+    override: str = ""
+    """What overruled the choice by trust and price: see `Outcome.override`."""
+    chosen: str = ""
+    """Why this level acted, in words; empty where nobody said."""
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -47,6 +47,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Which rule was broken."""
     judgement: str = ""
     """Which later judgement of the same answer this is; empty: the first. Idempotent by all three."""
+    override: str = ""
+    """What overruled the choice by trust and price, so that this level answered: `crisis`, `user`, `critical`,
+    `found_wrong`, `unproved`, `novel`, `alarm`; empty: nothing, or nobody said."""
+    chosen: str = ""
+    """Why this level answered, in words; empty where nobody said."""
 
 
 class TrustRecorded(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,6 +42,31 @@ async def test_every_level_tried_gets_its_outcome_by_who_judged_it() -> None:
     assert all(one.context == "moving" and one.cluster == 3 and one.atp == 0.2 for one in outcomes)
 
 
+async def test_every_outcome_says_why_its_level_was_asked() -> None:
+    world = World()
+    world.workers["sensory"].confidence = 0.1
+    small, large = requests(await finished(world), Outcome)
+    assert (small.override, large.override) == ("", "")
+    assert small.chosen == world.kept[0].choice.why
+    assert large.chosen == "sensory was asked before: not confident enough (0.10 of 0.80); tactical goes on"
+
+
+async def test_what_overruled_the_choice_stands_in_the_outcome() -> None:
+    world = World()
+    await ask(world, "what is 2 plus 2", critical=True)
+    (outcome,) = requests(world.kept[0], Outcome)
+    assert (outcome.level, outcome.override) == ("specialized", "critical")
+    assert "much depends on it" in outcome.chosen
+
+
+async def test_a_level_that_answers_for_one_that_could_not_says_so() -> None:
+    world = World()
+    world.workers["sensory"].error = UnknownNode("it is gone")
+    (outcome,) = requests(await finished(world), Outcome)
+    assert outcome.level == "tactical"
+    assert outcome.chosen.startswith("sensory gave no answer; it was to answer for this reason: ")
+
+
 async def test_a_level_that_was_replaced_was_right_if_its_successor_said_the_same() -> None:
     for text, score in ((" four .", 1.0), (" Four!", 1.0), (" five .", 0.0)):
         world = World()
