@@ -149,15 +149,15 @@ def _fault(entry: Entry, found: bytes | None, signer: str, check: Check) -> Find
     if digest(entry) != entry.digest:
         return Finding(number=entry.number, kind="edited", message=f"entry {entry.number} ({entry.key}) was edited")
     if entry.signer != signer:
-        message = f"entry {entry.number} ({entry.key}) names {entry.signer} as its signer, which is not this host"
+        message = f"entry {entry.number} ({entry.key}) names {entry.signer} as its signer, which is not the host"
         return Finding(number=entry.number, kind="forged", message=message)
     try:
         check(entry_statement(entry.digest), entry.signature)
     except SealError:
-        message = f"entry {entry.number} ({entry.key}) is not signed by this host"
+        message = f"entry {entry.number} ({entry.key}) is not signed by the host"
         return Finding(number=entry.number, kind="forged", message=message)
     if found is None or (entry.content is not None and found != entry.content):
-        message = f"entry {entry.number} ({entry.key}) was edited: its body is not what was sealed under this host.key"
+        message = f"entry {entry.number} ({entry.key}) was edited: what it says is not what was signed"
         return Finding(number=entry.number, kind="edited", message=message)
     return None
 
@@ -182,7 +182,7 @@ def _end(number: int, last: bytes | None, head: Head | None, check: Check) -> It
     try:
         check(head_statement(head.number, head.link), head.signature)
     except SealError:
-        yield Finding(number=head.number, kind="forged", message="the head of the chain is not signed by this host")
+        yield Finding(number=head.number, kind="forged", message="the head of the chain is not signed by the host")
         return
     if head.number > number:
         yield _missing(number + 1, head.number)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from nodes.trust_ledger.asking import ask
 from nodes.trust_ledger.identity_commands import identities, revoke, user, witness
 from nodes.trust_ledger.replay_commands import replay
 from nodes.trust_ledger.showing_commands import explain, show
-from nodes.trust_ledger.transfer_commands import export, import_
+from nodes.trust_ledger.transfer_commands import FILE, export, import_, proved
 from runtime import console
 from runtime.bench.session import Outcome, Session, measured
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from protocol.messages.trust import TrustRow, TrustTable, Verified
 
 
@@ -44,21 +47,22 @@ for _verb in (show, explain, identities, user, witness, revoke, export, import_,
 
 
 @trust.command()
+@click.argument("file", type=FILE, required=False)
 @click.option("--head", default="", help="A head that was noted down earlier: the chain must still hold it.")
 @console.common(timeout=120)
-def verify(head: str, as_json: bool, timeout: float) -> None:
+def verify(file: Path | None, head: str, as_json: bool, timeout: float) -> None:
     """Replay the ledger's chain and signatures, and build everything that rests on them anew.
 
+    FILE: an exported ledger, of this host or another, in place of the running system's. It is only read.
     Exit code 1 if an entry was edited, forged, moved or dropped, or a table is not what the entries give. That a whole
     older state was put back shows by the head that is noted beside the ledger, and by one that you kept: `--head`.
     """
-    from protocol.messages.trust import VerifyRequest
-
-    found: Verified = ask(timeout, VerifyRequest(head=head))
+    origin, found = _asked(head, timeout) if file is None else proved(file, head, timeout)
     if as_json:
-        console.show_json(found)
+        console.show_json({**msgspec.structs.asdict(found), **({"origin": origin} if origin else {})})
     elif found.ok:
-        click.echo(f"{click.style('sound', fg='green')}: {found.entries} entries, as they were written")
+        by = f" by {origin}" if origin else ""
+        click.echo(f"{click.style('sound', fg='green')}: {found.entries} entries, as they were written{by}")
         click.echo("built anew and the same: " + ", ".join(f"{count} {name}" for name, count in found.rebuilt.items()))
         click.echo(f"head {found.head}")
     else:
@@ -66,6 +70,13 @@ def verify(head: str, as_json: bool, timeout: float) -> None:
             click.echo(f"{click.style('tampered', fg='red')}: {problem}")
     if not found.ok:
         raise SystemExit(console.FAILED)
+
+
+def _asked(head: str, timeout: float) -> tuple[str, Verified]:
+    from protocol.messages.trust import VerifyRequest
+
+    found: Verified = ask(timeout, VerifyRequest(head=head))
+    return "", found
 
 
 @click.command("ledger")

@@ -37,6 +37,8 @@ from protocol.lct import Lct, lct_id
 from protocol.messages.action import Imported
 
 FORM = "sage/trust/ledger/1"
+CLOSING = b'{"lines"'
+"""What the last line begins with."""
 
 
 class TransferRefused(SageError):
@@ -91,7 +93,7 @@ def export(base: sqlite3.Connection, hand: Hand, sealer: Seal, wall_ns: int) -> 
         digest.update(line)
         lines += 1
         yield line
-    signature = hand.sign(_statement(digest.digest()))
+    signature = hand.sign(file_statement(digest.digest()))
     yield _line(Closing(lines=lines, digest=digest.digest(), signature=signature))
 
 
@@ -102,7 +104,7 @@ def take_in(base: sqlite3.Connection, lines: Iterable[bytes], hand: Hand, sealer
     """
     rest = iter(lines)
     raw = next(rest, b"")
-    opening = _opening(raw, verify)
+    opening = opening_of(raw, verify)
     own = opening.origin.id == hand.lct.id
     (_ready_for_own if own else _ready_for_foreign)(base, opening)
     number, last = 0, GENESIS
@@ -143,7 +145,7 @@ class _Proof:
 
     def entries(self, lines: Iterator[bytes], verify: Verify) -> Iterator[Line]:
         for raw in lines:
-            if raw.startswith(b'{"lines"'):
+            if raw.startswith(CLOSING):
                 self._close(raw, verify)
                 return
             self._digest.update(raw)
@@ -167,14 +169,15 @@ class _Proof:
     def _close(self, raw: bytes, verify: Verify) -> None:
         try:
             closing = msgspec.json.decode(raw, type=Closing)
-            verify(self._opening.origin.binding, _statement(closing.digest), closing.signature)
+            verify(self._opening.origin.binding, file_statement(closing.digest), closing.signature)
         except (msgspec.DecodeError, SealError) as error:
             raise TransferRefused("its closing line is not signed by its origin") from error
         if (closing.lines, closing.digest) != (self._lines, self._digest.digest()):
             raise TransferRefused("it is not what its closing line was signed for: a line was changed, added or taken")
 
 
-def _opening(raw: bytes, verify: Verify) -> Opening:
+def opening_of(raw: bytes, verify: Verify) -> Opening:
+    """The first line. Raises `TransferRefused` where its head is not signed by its origin."""
     try:
         opening = msgspec.json.decode(raw, type=Opening)
     except msgspec.DecodeError as error:
@@ -272,7 +275,8 @@ def _foreign_finding(origin: str, message: str) -> Finding:
     return Finding(number=0, kind="edited", message=f"entries of {origin}: {message}")
 
 
-def _statement(digest: bytes) -> bytes:
+def file_statement(digest: bytes) -> bytes:
+    """What is signed for a file: `digest` is that of every line but the closing one."""
     return b"sage/trust/export\n" + digest
 
 

@@ -1,9 +1,9 @@
-"""`sage trust export` and `sage trust import`: a ledger as a file that proves itself."""
+"""`sage trust export`, `import` and, of a file, `verify`: a ledger as a file that proves itself."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -15,6 +15,7 @@ from runtime import console
 
 if TYPE_CHECKING:
     from nodes.trust_ledger.ledger import Ledger
+    from protocol.messages.trust import Verified
 
 LINE_LIMIT = 4 << 20
 """Bytes; an entry is about a thousand."""
@@ -68,6 +69,37 @@ def import_(file: Path, as_json: bool, timeout: float | None) -> None:
         console.show_json(taken)
     else:
         click.echo(f"{taken.entries} entries of {taken.origin} are taken in")
+
+
+def proved(file: Path, head: str, timeout: float | None) -> tuple[str, Verified]:
+    """LCT id of the origin of an exported ledger, and whether it is as it was written; nothing is taken in."""
+    from nodes.trust_ledger import noted
+    from nodes.trust_ledger.proof import prove
+    from protocol.messages.trust import Verified
+    from runtime.identity import verify
+
+    try:
+        found = prove(_again(file, timeout), verify, noted.parse(head) if head else None)
+    except SageError as error:
+        error.place = error.place or str(file)
+        raise
+    problems = [finding.message for finding in found.findings]
+    end = noted.shown(found.head.number, found.head.link)
+    return found.origin, Verified(
+        ok=not problems, entries=found.entries, problems=problems, head=end, rebuilt=found.rebuilt
+    )
+
+
+def _again(file: Path, timeout: float | None) -> Callable[[], Iterator[bytes]]:
+    """The lines of `file` from its beginning, each time; all readings together within `timeout`."""
+    end = time.monotonic() + timeout if timeout is not None else None
+
+    def lines() -> Iterator[bytes]:
+        left = None if end is None else max(0.0, end - time.monotonic())
+        with _read(file) as read:
+            yield from _in_time(read, left)
+
+    return lines
 
 
 def _in_time(lines: Iterator[bytes], timeout: float | None) -> Iterator[bytes]:

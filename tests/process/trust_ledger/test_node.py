@@ -23,7 +23,7 @@ from tests.unit.trust_ledger.told import GROUND
 
 NAME = "trust_ledger"
 MODULE = "nodes.trust_ledger.node"
-EDITED = "entry 5 (x1/sensory) was edited: its body is not what was sealed under this host.key"
+EDITED = "entry 5 (x1/sensory) was edited: what it says is not what was signed"
 
 
 @pytest.fixture

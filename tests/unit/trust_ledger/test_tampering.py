@@ -203,4 +203,4 @@ def test_under_another_key_every_entry_is_foreign(ledger: Ledger, tmp_path: Path
     with closing(open_ledger(tmp_path)) as strange:
         findings = strange.verify()
     assert {finding.kind for finding in findings} == {"forged"}
-    assert "is not this host" in findings[0].message
+    assert "is not the host" in findings[0].message
