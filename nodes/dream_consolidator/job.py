@@ -17,7 +17,7 @@ import msgspec
 
 from nodes.dream_consolidator.selection.select import Material
 from nodes.dream_consolidator.settings import Settings
-from nodes.dream_consolidator.validation.ruling import Trial
+from nodes.dream_consolidator.validation.trial import Trial
 from nodes.model_worker.levels import Level
 from protocol.errors import ConfigError, SealError
 from protocol.messages.dream import Adapter
@@ -65,6 +65,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The step whose weights were kept."""
     parameters: int
     """Trained."""
+
+
+def leg_of(dream: str, number: int) -> str:
+    """The name of a stretch of the dream, the first of which is 1."""
+    return f"{dream}/{number}"
 
 
 class JobFolder:
@@ -116,7 +121,7 @@ class JobFolder:
         """Note that the dream is gone on with; a name for this stretch of it, which nothing else has."""
         leg = self.legs() + 1
         (self.path / f"leg-{leg}").touch(mode=0o600)
-        return f"{self.path.name}/{leg}"
+        return leg_of(self.path.name, leg)
 
     def seal(self, name: str, value: Any) -> None:
         self.seal_bytes(name, msgspec.msgpack.encode(value))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from random import Random
 from typing import TypeVar
 
 import torch
@@ -40,9 +39,8 @@ def self_asked(bench: Workbench) -> SelfAsked:
             bench.report("teach", start, wanted, None)
             prompts = [prefix] * min(batch, wanted - start)
             rows = decode(loaded, prompts, limit=_QUESTION_TOKENS, check=bench.check, generator=generator)
-            texts += [_text(loaded, row) for row in rows if _ended(loaded, row)]
-    random = Random(bench.job.seed)
-    asked = sorting.sort_self_asked(texts, bench.folder.material().held_out, random)
+            texts += [text(loaded, row) for row in rows if ended(loaded, row)]
+    asked = sorting.sort_self_asked(texts, bench.folder.material(), bench.job.settings.select.near)
     bench.folder.seal("asked", asked)
     return asked
 
@@ -75,12 +73,11 @@ def kept(
     if not missing:
         return known
     total = len(known) + len(missing)
-    stage = "validate" if name == "after" else "teach"
-    bench.report(stage, len(known), total, None)
+    bench.report("teach", len(known), total, None)
     for part in ask(list(missing.values())):
         known |= part
         bench.folder.seal(name, known)
-        bench.report(stage, len(known), total, None)
+        bench.report("teach", len(known), total, None)
     return known
 
 
@@ -98,10 +95,10 @@ def greedy(
     fitting = {ident: prompt for ident, prompt in prompts.items() if len(prompt) < loaded.context}
     if len(fitting) < len(prompts):
         yield dict.fromkeys(prompts.keys() - fitting.keys(), "")
-    for part in _batches(fitting, len, bench.job.settings.teach.batch):
+    for part in batches(fitting, len, bench.job.settings.teach.batch):
         rows = decode(loaded, [fitting[ident] for ident in part], limit=level.max_new_tokens, check=bench.check)
         yield {
-            ident: _text(loaded, row) if _ended(loaded, row) or not whole else ""
+            ident: text(loaded, row) if ended(loaded, row) or not whole else ""
             for ident, row in zip(part, rows, strict=True)
         }
 
@@ -114,7 +111,7 @@ def distributions(
     loaded = bench.model(level, path)
     items = {lesson.ident: encode(loaded, lesson) for lesson in lessons}
     fitting = {ident: item for ident, item in items.items() if item.length <= loaded.context}
-    for part in _batches(fitting, lambda item: item.length, settings.batch):
+    for part in batches(fitting, lambda item: item.length, settings.batch):
         asked = [fitting[ident] for ident in part]
         (said,) = targets.distributions(loaded, asked, k=settings.top_k, batch=len(asked), check=bench.check)
         yield {
@@ -122,16 +119,16 @@ def distributions(
         }
 
 
-def _batches(items: Mapping[str, T], length: Callable[[T], int], size: int) -> Iterator[list[str]]:
+def batches(items: Mapping[str, T], length: Callable[[T], int], size: int) -> Iterator[list[str]]:
     """The keys, like lengths together: the longest of a batch decides how much is computed."""
     order = sorted(items, key=lambda ident: (length(items[ident]), ident))
     for start in range(0, len(order), size):
         yield order[start : start + size]
 
 
-def _ended(loaded: LoadedModel, row: list[int]) -> bool:
+def ended(loaded: LoadedModel, row: list[int]) -> bool:
     return bool(row) and row[-1] in loaded.stop_ids
 
 
-def _text(loaded: LoadedModel, row: list[int]) -> str:
+def text(loaded: LoadedModel, row: list[int]) -> str:
     return loaded.tokenizer.decode(row).strip()

@@ -25,6 +25,7 @@ import msgspec
 from nodes.dream_consolidator.distiller.answering import answers, kept, self_asked
 from nodes.dream_consolidator.distiller.study import Trained, study
 from nodes.dream_consolidator.distiller.teacher import Teacher, appointed
+from nodes.dream_consolidator.distiller.trying import tried
 from nodes.dream_consolidator.distiller.workbench import Roused, Workbench
 from nodes.dream_consolidator.job import PURPOSE, ROUSED, JobFolder, Outcome
 from nodes.dream_consolidator.selection import lessons as sorting
@@ -69,7 +70,8 @@ def _distill(bench: Workbench, teacher: Teacher, verifiers: Sequence[Verifier]) 
     own = answers(bench, "own", (*asked.lessons, *asked.development), job.student, bench.in_force, whole=True)
     asked = sorting.corrected(asked, own, verifiers)
     judging = (*material.held_out, *asked.held_out)
-    before = answers(bench, "before", judging, job.student, bench.in_force)
+    before = tried(bench, "before", judging, bench.in_force, stage="teach")
+    base = tried(bench, "base", judging, None, stage="teach") if bench.in_force else None
     awaiting = sorting.awaiting(material, asked)
     told = kept(bench, "told", (*awaiting, *judging), teacher.answers)
     lessons, refuted = sorting.answered((*material.lessons, *asked.lessons), own | told, verifiers)
@@ -78,9 +80,16 @@ def _distill(bench: Workbench, teacher: Teacher, verifiers: Sequence[Verifier]) 
     trained, trials = Trained(), []
     if taught:
         trained = study(bench, teacher, lessons, development)
-        after = answers(bench, "after", judging, job.student, folder.candidate)
-        strata = frozenset(lesson.stratum for lesson in taught)
-        trials = sorting.trials(judging, taught=strata, teacher=told, before=before, after=after, verifiers=verifiers)
+        after = tried(bench, "after", judging, folder.candidate, stage="validate")
+        trials = sorting.trials(
+            judging,
+            taught=frozenset(lesson.stratum for lesson in taught),
+            teacher=told,
+            before=before,
+            after=after,
+            base=base,
+            verifiers=verifiers,
+        )
     outcome = Outcome(
         trials=trials,
         base_version=bench.base_version,

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from random import Random
 
 import msgspec
 
 from nodes.dream_consolidator.collector.examples import normalised
-from nodes.dream_consolidator.selection.select import RIGHT, Lesson, Material, Question
-from nodes.dream_consolidator.validation.ruling import Trial, judge_answer
+from nodes.dream_consolidator.selection.nearness import Nearness
+from nodes.dream_consolidator.selection.select import RIGHT, Lesson, Material, Question, clusters
+from nodes.dream_consolidator.validation.trial import Manner, Trial, judge_answer
 from protocol.messages.model import ChatMessage
 from runtime.verifiers import Verifier, judge
 
 SELF_ASKED = "self-asked"
-_JUDGING, _DEVELOPMENT = 0.4, 0.1
-"""Shares of the self-asked questions that judge, and that say when to stop."""
 
 
 class SelfAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,26 +24,59 @@ class SelfAsked(msgspec.Struct, frozen=True, kw_only=True):
     held_out: tuple[Question, ...] = ()
 
 
-def sort_self_asked(texts: Iterable[str], held_out: Iterable[Question], random: Random) -> SelfAsked:
-    """Make lessons and judging questions of what the student asked: no question twice, none that judges already."""
-    known = {normalised(question.messages[-1].content) for question in held_out}
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model under trial answered, and how."""
+
+    text: str
+    manner: Manner | None = None
+    """None where the question left no room for an answer."""
+
+
+def sort_self_asked(texts: Iterable[str], material: Material, near: float) -> SelfAsked:
+    """Make lessons and judging questions of what the student asked: no question twice, split as those of the store.
+
+    What is nearly the same as a lesson of the store does not judge, and what is nearly so as a judging question does
+    not teach. `near` as in the settings.
+    """
     unique: dict[str, str] = {}
     for text in texts:
-        key = normalised(text)
-        if key and key not in known:
+        if key := normalised(text):
             unique.setdefault(key, text)
-    asked = [(ChatMessage(role="user", content=text),) for text in unique.values()]
-    random.shuffle(asked)
-    first, second = round(_JUDGING * len(asked)), round((_JUDGING + _DEVELOPMENT) * len(asked))
-    lessons = tuple(
-        Lesson(ident=f"{SELF_ASKED}/{index}", messages=messages, answer="", source="self", stratum=SELF_ASKED)
-        for index, messages in enumerate(asked)
+    sides: dict[str, list[str]] = {"judge": [], "develop": [], "learn": []}
+    for text in unique.values():
+        sides.setdefault(material.split.side(text), []).append(text)
+    stored = [lesson.messages[-1].content for lesson in (*material.lessons, *material.development)]
+    known = {normalised(question.messages[-1].content) for question in material.held_out}
+    learned = Nearness(stored, near)
+    judging = [text for text in sides["judge"] if normalised(text) not in known and text not in learned]
+    held_out = [question.messages[-1].content for question in material.held_out]
+    judged = Nearness((*held_out, *judging), near)
+    teaching = [[text for text in sides[side] if text not in judged] for side in ("learn", "develop")]
+    numbers = {text: str(number) for number, text in enumerate((*judging, *teaching[0], *teaching[1]))}
+    lessons, development = (
+        tuple(
+            Lesson(
+                ident=f"{SELF_ASKED}/{numbers[text]}",
+                messages=(ChatMessage(role="user", content=text),),
+                answer="",
+                source="self",
+                stratum=SELF_ASKED,
+            )
+            for text in each
+        )
+        for each in teaching
     )
     return SelfAsked(
-        lessons=lessons[second:],
-        development=lessons[first:second],
+        lessons=lessons,
+        development=development,
         held_out=tuple(
-            Question(ident=each.ident, messages=each.messages, stratum=each.stratum) for each in lessons[:first]
+            Question(
+                ident=f"{SELF_ASKED}/{numbers[text]}",
+                messages=(ChatMessage(role="user", content=text),),
+                stratum=SELF_ASKED,
+                cluster=f"{SELF_ASKED}/{cluster}",
+            )
+            for text, cluster in zip(judging, clusters(judging), strict=True)
         ),
     )
 
@@ -88,19 +119,24 @@ def trials(
     *,
     taught: frozenset[str],
     teacher: Mapping[str, str],
-    before: Mapping[str, str],
-    after: Mapping[str, str],
+    before: Mapping[str, Answer],
+    after: Mapping[str, Answer],
+    base: Mapping[str, Answer] | None = None,
     verifiers: Sequence[Verifier],
 ) -> list[Trial]:
-    """Judge both answers to each question. `taught` are the strata of the lessons that a teacher gave.
+    """Judge the answers to each question. `taught` are the strata of the lessons that a teacher gave.
 
-    A question that nobody can judge is left out.
+    `base`: the level's own model's, where that was not in force before. A question that nobody can judge is left out.
     """
     found = []
     for question in questions:
-        ident, expected = question.ident, teacher.get(question.ident, "")
-        first = judge_answer(verifiers, question.messages, before[ident], expected)
-        second = judge_answer(verifiers, question.messages, after[ident], expected)
+        ident = question.ident
+        sides = [before[ident], after[ident], *([base[ident]] if base is not None else [])]
+        judged = [
+            judge_answer(verifiers, question.messages, each.text, teacher.get(ident, ""), question.accepted)
+            for each in sides
+        ]
+        first, second, *own = judged
         if first is None or second is None:
             continue
         stratum = first.skill or question.stratum
@@ -111,6 +147,10 @@ def trials(
                 before=first.right,
                 after=second.right,
                 judge=first.judge,
+                base=own[0].right if own and own[0] is not None else None,
+                cluster=question.cluster,
+                before_manner=before[ident].manner,
+                after_manner=after[ident].manner,
             )
         )
     return found

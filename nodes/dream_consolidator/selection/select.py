@@ -1,12 +1,13 @@
 """Examples → lessons to learn from, and questions that only judge. Pure: randomness comes in as a generator.
 
-Questions are split by the keyed digest of their words, so that the same question falls on the same side in every
-conversation and every dream. A lesson whose earlier turns hold a judging question begins after that turn: nothing
-that judges is ever seen in training, not even as context.
+Questions are split by their template (`split`), and one that is nearly the same as a judging one does not teach either
+(`nearness`). A lesson whose earlier turns hold a question that does not teach begins after that turn: nothing that
+judges, now or next, is ever seen in training, not even as context.
 
-Lessons are never the most salient ones alone. Strata (context × cluster) share the places; inside one,
-P ∝ salience^exponent, drawn by systematic sampling (Madow 1949), whose inclusion probabilities are exact; each lesson
-weighs the inverse of its own (Horvitz and Thompson 1952), so that a stratum is learned as it was met.
+Lessons are never the most salient ones alone. Strata (context × cluster) share the places; inside one, templates take
+turns, and P ∝ salience^exponent (`drawing`). Chances are exact, and each lesson weighs the inverse of its own (Horvitz
+and Thompson 1952), so that a stratum is learned as it was met. What the student does right already is rehearsed, from
+whatever stratum; places that rehearsal does not fill teach.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from typing import Literal
 import msgspec
 
 from nodes.dream_consolidator.collector.examples import Example, conversation_digest, lot, normalised
+from nodes.dream_consolidator.selection.drawing import diverse, shares, systematic
+from nodes.dream_consolidator.selection.nearness import Nearness
+from nodes.dream_consolidator.selection.split import Split, template
 from nodes.dream_consolidator.settings import Select
 from protocol.messages.model import ChatMessage
 
@@ -47,11 +51,15 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """A question that only judges. The right answer is a verifier's or the teacher's to say."""
+    """A question that only judges. The right answer is a verifier's to say, else as accepted, else the teacher's."""
 
     ident: str
     messages: tuple[ChatMessage, ...]
     stratum: str = ""
+    cluster: str = ""
+    """Questions of one template share it. A number, which says nothing of the words."""
+    accepted: str = ""
+    """An answer that something other than a model found right; empty where there is none."""
 
 
 class Material(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +68,8 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     lessons: tuple[Lesson, ...]
     development: tuple[Lesson, ...]
     held_out: tuple[Question, ...]
+    split: Split = Split()
+    """By which questions that the student makes up are split as well."""
 
     @property
     def taught(self) -> int:
@@ -79,40 +89,41 @@ def select(
     settings: Select,
     secret: bytes,
     random: Random,
+    turn: int = 1,
 ) -> Material:
-    """The material of a dream of level `student`. `levels` are all of them, least capable first."""
+    """The material of a dream of level `student`. `levels` are all of them, least capable first.
+
+    `turn` is one more than that of the weights in force, see `split`.
+    """
     rank = {level: index for index, level in enumerate(levels)}
+    split = Split.of(settings, secret, turn)
     chosen = best_of_each_question(examples, rank, secret)
     sides: dict[str, list[Example]] = defaultdict(list)
     for example in chosen:
-        sides[side(example.question, settings, secret)].append(example)
-    lessons = [_lesson(example, student, rank, settings, secret) for example in sides["train"]]
+        sides[split.side(example.question)].append(example)
+    judging = sorted(sides["judge"], key=lambda example: lot(secret, "judge", normalised(example.question)))
+    judging = judging[: settings.judged]
+    near = Nearness((example.question for example in judging), settings.near)
+    teaching, development = (
+        [_lesson(example, student, rank, split) for example in sides[side] if example.question not in near]
+        for side in ("learn", "develop")
+    )
     salience = {example.exchange: example.salience for example in chosen}
-    places = round(settings.lessons * settings.rehearsal)
-    rehearsed = _draw([each for each in lessons if each.source == "self"], places, lambda _: 1.0, random)
+    rehearsed = _draw(
+        [each for each in teaching if each.source == "self"],
+        round(settings.lessons * settings.rehearsal),
+        lambda _: 1.0,
+        random,
+    )
     taught = _draw(
-        [each for each in lessons if each.source == "teacher"],
-        settings.lessons - places,
+        [each for each in teaching if each.source == "teacher"],
+        settings.lessons - len(rehearsed),
         lambda lesson: max(salience[lesson.ident], _FAINTEST) ** settings.exponent,
         random,
     )
-    judging = sorted(sides["held_out"], key=lambda example: lot(secret, "judge", normalised(example.question)))
     return Material(
-        lessons=(*taught, *rehearsed),
-        development=tuple(_lesson(each, student, rank, settings, secret) for each in sides["development"]),
-        held_out=tuple(
-            Question(ident=each.exchange, messages=each.messages, stratum=each.stratum)
-            for each in judging[: settings.judged]
-        ),
+        lessons=(*taught, *rehearsed), development=tuple(development), held_out=_questions(judging), split=split
     )
-
-
-def side(question: str, settings: Select, secret: bytes) -> Literal["train", "development", "held_out"]:
-    """Where a question belongs, by its words alone."""
-    draw = lot(secret, "side", normalised(question))
-    if draw < settings.held_out:
-        return "held_out"
-    return "development" if draw < settings.held_out + settings.development else "train"
 
 
 def best_of_each_question(examples: Iterable[Example], rank: dict[str, int], secret: bytes) -> list[Example]:
@@ -128,11 +139,11 @@ def best_of_each_question(examples: Iterable[Example], rank: dict[str, int], sec
     return list(best.values())
 
 
-def without_judging_turns(messages: Sequence[ChatMessage], settings: Select, secret: bytes) -> tuple[ChatMessage, ...]:
-    """The conversation from behind its last earlier turn that judges; what the system said first stays."""
+def without_judging_turns(messages: Sequence[ChatMessage], split: Split) -> tuple[ChatMessage, ...]:
+    """The conversation from behind its last earlier turn that judges, now or next; what the system said first stays."""
     begin = 0
     for index, message in enumerate(messages[:-1]):
-        if message.role == "user" and side(message.content, settings, secret) == "held_out":
+        if message.role == "user" and split.side(message.content) in ("judge", "rest"):
             begin = index + 1
     if not begin:
         return tuple(messages)
@@ -142,40 +153,23 @@ def without_judging_turns(messages: Sequence[ChatMessage], settings: Select, sec
     return (*system, *messages[begin:])
 
 
-def shares(sizes: dict[str, int], places: int) -> dict[str, int]:
-    """How many of `places` each stratum of these sizes gets: equal parts, what one cannot fill going to the others."""
-    given: dict[str, int] = {}
-    left = places
-    for position, (name, size) in enumerate(sorted(sizes.items(), key=lambda item: (item[1], item[0]))):
-        given[name] = min(size, left // (len(sizes) - position))
-        left -= given[name]
-    return given
+def clusters(questions: Iterable[str]) -> list[str]:
+    """For each question the number of its template, counted as they come."""
+    numbers: dict[str, int] = {}
+    return [str(numbers.setdefault(template(question), len(numbers))) for question in questions]
 
 
-def inclusion(sizes: Sequence[float], places: int) -> list[float]:
-    """min(1, c·size) with the c for which they add up to `places`: the chance of each to be among them."""
-    certain: set[int] = set()
-    while True:
-        open_ = [index for index in range(len(sizes)) if index not in certain]
-        total = math.fsum(sizes[index] for index in open_)
-        scale = (places - len(certain)) / total if total else 0.0
-        over = {index for index in open_ if sizes[index] * scale >= 1.0}
-        if not over:
-            return [1.0 if index in certain else size * scale for index, size in enumerate(sizes)]
-        certain |= over
-
-
-def systematic(chances: Sequence[float], start: float) -> list[int]:
-    """Indices drawn so that each is among them with exactly its chance. `start` is uniform in [0, 1)."""
-    drawn = []
-    reached, next_mark = 0.0, start
-    for index, chance in enumerate(chances):
-        reached += chance
-        # A chance of one always passes a mark; rounding of the sum must not make it miss its own.
-        if reached > next_mark + 1e-9 or chance >= 1.0:
-            drawn.append(index)
-            next_mark += 1.0
-    return drawn
+def _questions(judging: Sequence[Example]) -> tuple[Question, ...]:
+    return tuple(
+        Question(
+            ident=each.exchange,
+            messages=each.messages,
+            stratum=each.stratum,
+            cluster=cluster,
+            accepted=each.answer if each.score is not None and each.score >= RIGHT else "",
+        )
+        for each, cluster in zip(judging, clusters(each.question for each in judging), strict=True)
+    )
 
 
 def _draw(
@@ -188,7 +182,8 @@ def _draw(
     drawn: list[Lesson] = []
     for name, members in sorted(strata.items()):
         random.shuffle(members)
-        chances = inclusion([size(each) for each in members], given[name])
+        members.sort(key=_template)
+        chances = diverse([_template(each) for each in members], [size(each) for each in members], given[name])
         taken = systematic(chances, random.random())
         # Weights average one in a stratum: they undo the draw inside it, not the even share between strata.
         mean = math.fsum(1 / chances[index] for index in taken) / max(1, len(taken))
@@ -196,8 +191,12 @@ def _draw(
     return tuple(drawn)
 
 
-def _lesson(example: Example, student: str, rank: dict[str, int], settings: Select, secret: bytes) -> Lesson:
-    messages = without_judging_turns(example.messages, settings, secret)
+def _template(lesson: Lesson) -> str:
+    return template(lesson.messages[-1].content)
+
+
+def _lesson(example: Example, student: str, rank: dict[str, int], split: Split) -> Lesson:
+    messages = without_judging_turns(example.messages, split)
     right = example.score is not None and example.score >= RIGHT
     mastered = right and example.level == student
     larger = rank.get(example.level, -1) > rank[student]

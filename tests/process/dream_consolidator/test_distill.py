@@ -10,6 +10,7 @@ import pytest
 from nodes.dream_consolidator.distiller.distill import distill
 from nodes.dream_consolidator.distiller.workbench import Roused
 from nodes.dream_consolidator.job import JobFolder, Outcome
+from nodes.dream_consolidator.selection.lessons import Answer
 from nodes.model_worker.folder import open_folder, weights_digest
 from protocol.messages.dream import Adapter
 from tests.process.dream_consolidator import tiny
@@ -67,6 +68,10 @@ def test_the_machinery_learns_a_distribution_and_judges_only_what_was_held_out(d
     assert outcome.taught > 20
     assert outcome.steps == done.stages.count("train") > 0
     assert len([trial for trial in outcome.trials if trial.stratum == "swap"]) == len(material.held_out)
+    manners = [trial.after_manner for trial in outcome.trials if trial.after_manner is not None]
+    assert len(manners) == len(outcome.trials)
+    assert all(manner.tokens and 0 < manner.confidence <= 1 for manner in manners)
+    assert len({trial.cluster for trial in outcome.trials}) == len(outcome.trials), "each of these stands alone"
     asked = {lesson.messages[-1].content for lesson in (*material.lessons, *material.development)}
     assert not asked & {question.messages[-1].content for question in material.held_out}
     assert learned(done.folder) != weights_digest(open_folder(Path(desk.student.model)))
@@ -107,8 +112,10 @@ def test_a_later_dream_is_measured_against_the_weights_in_force(
         distill(bench(later, sleeper.check, sleeper.report), VERIFIERS)
     judging = {question.ident for question in later.material().held_out}
 
-    def answers(folder: JobFolder, name: str) -> dict[str, str]:
-        return {ident: text for ident, text in (folder.unseal(name, dict[str, str]) or {}).items() if ident in judging}
+    def answers(folder: JobFolder, name: str) -> dict[str, Answer]:
+        found = folder.unseal(name, dict[str, Answer]) or {}
+        return {ident: answer for ident, answer in found.items() if ident in judging}
 
     assert answers(done.folder, "before") != answers(done.folder, "after")
     assert answers(later, "before") == answers(done.folder, answers_with)
+    assert answers(later, "base") == (answers(done.folder, "before") if same_base else {})
