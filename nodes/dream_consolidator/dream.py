@@ -162,6 +162,7 @@ class Dreamer:
             settings=self._settings.select,
             secret=self._collector.secret,
             random=Random(f"{level}/{self._clock.wall_ns()}"),
+            turn=self._adapters.current(level).turn + 1,
         )
 
     def _teacher(self, level: str) -> str:
@@ -192,7 +193,7 @@ class Dreamer:
         elif status != 0:
             ruling = _nothing(f"the training process failed with status {status}: {_last(last_lines)}")
         else:
-            ruling = verdict(folder.outcome(), self._settings)
+            ruling = verdict(folder.outcome(), self._settings, self._journal.tested(job.student.name, job.dream))
         completed = DreamCompleted(
             dream=job.dream,
             level=job.student.name,
@@ -201,6 +202,12 @@ class Dreamer:
             examples=job.examples,
             results=ruling.results,
             p_value=ruling.p_value,
+            alpha=ruling.alpha,
+            gain=ruling.gain,
+            gain_low=ruling.gain_low,
+            gain_high=ruling.gain_high,
+            checks=ruling.checks,
+            turn=folder.material().split.turn,
             seconds=seconds,
             cpu_s=cpu_s,
             interrupted=interrupted,
@@ -299,13 +306,13 @@ def teacher_of(student: str, levels: Sequence[str], here: Sequence[str]) -> str:
     return next((level for level in larger if level in here), "")
 
 
-def verdict(outcome: Outcome | None, settings: Settings) -> Ruling:
-    """What follows from what the training process found."""
+def verdict(outcome: Outcome | None, settings: Settings, tested: Sequence[bool] = ()) -> Ruling:
+    """What follows from what the training process found, and from what became of the level's dreams before."""
     if outcome is None:
         return _nothing("the training process left no outcome")
     if not outcome.taught:
         return _nothing(f"the teacher had no answer that holds ({outcome.refuted} refuted)")
-    ruling = rule(outcome.trials, settings.judge)
+    ruling = rule(outcome.trials, settings.judge, tested)
     source = "the teacher's distribution" if outcome.distribution else "the teacher's words, the tokenizers differing"
     learned = (
         f"learned {source} from {outcome.taught} lessons with {outcome.rehearsed} of rehearsal, "

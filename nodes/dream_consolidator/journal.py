@@ -36,6 +36,13 @@ class Journal:
         row = self._database.execute("SELECT record FROM dream ORDER BY ended_ns DESC LIMIT 1").fetchone()
         return msgspec.msgpack.decode(row[0], type=DreamCompleted) if row else None
 
+    def tested(self, level: str, before: str) -> list[bool]:
+        """Whether each of the level's other dreams that were put to the test was promoted, oldest first."""
+        query = "SELECT record FROM dream WHERE level = ? AND dream != ? ORDER BY ended_ns, dream"
+        rows = self._database.execute(query, (level, before))
+        records = [msgspec.msgpack.decode(record, type=DreamCompleted) for (record,) in rows]
+        return [record.promoted for record in records if record.p_value is not None]
+
     def material_ns(self, level: str) -> int:
         """Up to when the level's last dream had read the store; 0 before the first."""
         (moment,) = self._database.execute("SELECT max(material_ns) FROM dream WHERE level = ?", (level,)).fetchone()

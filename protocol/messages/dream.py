@@ -24,6 +24,8 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
     score: float | None = None
     verifier: str = ""
     confidence: float = 0.0
+    ids: list[int] = []
+    """Token ids of the answer, by the tokenizer of `version`; empty where they are not known."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +54,65 @@ class Revised(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class ListExamples(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask what is kept to learn from; each example streams back as a part, the oldest first."""
+
+    words: bool = False
+    """Also open what was said."""
+    exchanges: list[str] = []
+    """Only these; empty: all."""
+
+
+class ExampleRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One example, or what stands of it in the clear."""
+
+    exchange: str
+    level: str
+    context: str
+    cluster: int
+    salience: float
+    received_ns: int
+    met: int
+    """How many exchanges said this."""
+    snarc: Snarc | None = None
+    messages: list[ChatMessage] = []
+    answer: str = ""
+    version: str = ""
+    score: float | None = None
+    source: str = ""
+    """Who says how right the answer is."""
+    ids: list[int] = []
+    """Of the answer."""
+    taught: list[str] = []
+    """What larger levels said in dreams, as `level: answer`."""
+
+
+class ExamplesListed(msgspec.Struct, frozen=True, kw_only=True):
+    examples: int
+
+
+class ForgetExamples(msgspec.Struct, frozen=True, kw_only=True):
+    """Have examples removed for which all holds that is said here, and what was made from them removed or marked."""
+
+    exchange: str = ""
+    session: str = ""
+    matching: str = ""
+    """A text that occurs in what was said, in whatever case."""
+    before_ns: int = 0
+    """Wall time before which it was said."""
+    everything: bool = False
+
+
+class ExamplesForgotten(msgspec.Struct, frozen=True, kw_only=True):
+    examples: int
+    exchanges: int
+    """Of which something was known: the examples, what was merged into them, and what the store had given up."""
+    dream: str = ""
+    """The unfinished dream that was given up because it rested on one of them."""
+    derived: list[str] = []
+    """What else was made from them, and is removed or marked to be made anew."""
+
+
 class DreamBacklog(msgspec.Struct, frozen=True, kw_only=True):
     """How much there is to learn from, said whenever that changes."""
 
@@ -59,6 +120,8 @@ class DreamBacklog(msgspec.Struct, frozen=True, kw_only=True):
     """Exchanges that a dream would learn from; 0 where none would begin."""
     why: str = ""
     """Why none would begin."""
+    retrain: list[str] = []
+    """Levels whose learned weights rest on what was forgotten since: they are due whatever else there is."""
 
 
 class StartDream(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +180,8 @@ class DreamCompleted(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of the gain, 95%, templates and not questions drawn anew."""
     checks: list[DreamCheck] = []
     """All that was required and what was found; promoted where all of them passed."""
+    turn: int = 0
+    """Which turn of the judging questions judged it."""
     seconds: float = 0.0
     cpu_s: float = 0.0
     interrupted: bool = False

@@ -219,7 +219,12 @@ class Adapters:
             raise ConfigError("the candidate is gone", place=str(candidate), remedy="remove the dream's folder")
         target = self.root / digest
         adapter = Adapter(
-            level=level, digest=digest, path=str(target), base_version=made.base_version, dream=made.dream
+            level=level,
+            digest=digest,
+            path=str(target),
+            base_version=made.base_version,
+            dream=made.dream,
+            turn=made.verdict.turn if made.verdict else 0,
         )
         if candidate.exists():
             self.book.write(adapter, made)
