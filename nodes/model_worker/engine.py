@@ -75,12 +75,16 @@ class Engine:
         if self._model is None:
             self._gauge.use(self._device())
             began = self._gauge.begin()
-            self._model = self._load()
-            took = self._gauge.since(began)
-            self._sessions = self._new_sessions(self._model)
-            self._info = _info(self.level, self._model, took.seconds)
-            self._loaded(took)
+            model = self._load()
+            return self._hold(model, self._gauge.since(began))
         return self._model
+
+    def _hold(self, model: LoadedModel, took: Effort) -> LoadedModel:
+        self._model = model
+        self._sessions = self._new_sessions(model)
+        self._info = _info(self.level, model, took.seconds)
+        self._loaded(took)
+        return model
 
     def _device(self) -> str:
         """Where the model is to run. Where it cannot, loading says so."""
@@ -166,6 +170,24 @@ class Engine:
             raise
         self._use(learned)
         return True
+
+    @property
+    def model(self) -> LoadedModel | None:
+        """What is loaded."""
+        return self._model
+
+    @property
+    def learned(self) -> Learned | None:
+        return self._learned
+
+    def take_up(self, learned: Learned | None, model: LoadedModel, took: Effort) -> None:
+        """Answer from now on with weights that were checked and loaded beside (`beside.prepare`).
+
+        Those before are freed, and their attention state, which is written down first.
+        """
+        self.unload()
+        self._learned, self.problem = learned, ""
+        self._hold(model, took)
 
     def _use(self, learned: Learned | None) -> None:
         loaded = self.loaded

@@ -229,6 +229,8 @@ class AdapterAdopted(msgspec.Struct, frozen=True, kw_only=True):
     """Why it answers nothing; empty where it does."""
     no_room: bool = False
     """There is no memory for it beside the version it would be measured against."""
+    waited: str = ""
+    """Why requests had to wait while it was loaded; empty where those before went on answering."""
 
 
 class AdapterDecided(msgspec.Struct, frozen=True, kw_only=True):
