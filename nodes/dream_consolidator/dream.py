@@ -12,7 +12,7 @@ import os
 import resource
 import sys
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -24,13 +24,14 @@ from nodes.dream_consolidator.adapters.lineage import Made, settings_digest
 from nodes.dream_consolidator.adapters.registry import Adapters
 from nodes.dream_consolidator.collector.examples import Example
 from nodes.dream_consolidator.collector.store import Collector
-from nodes.dream_consolidator.job import PURPOSE, ROUSED, Job, JobFolder, Outcome
+from nodes.dream_consolidator.job import PURPOSE, ROUSED, Job, JobFolder, Outcome, leg_of
 from nodes.dream_consolidator.journal import Journal
+from nodes.dream_consolidator.purse import Stretch
 from nodes.dream_consolidator.selection.select import Material, select
 from nodes.dream_consolidator.settings import Dreaming, Settings
 from nodes.dream_consolidator.validation.ruling import Ruling, rule
 from nodes.model_worker import levels as model_levels
-from nodes.model_worker.levels import Levels
+from nodes.model_worker.levels import Level, Levels
 from protocol.messages.dream import Adapter, DreamBacklog, DreamCompleted, DreamProgress
 from runtime.clock import Clock
 from runtime.sealing import Sealer
@@ -60,7 +61,7 @@ class Ended:
 
     completed: DreamCompleted
     leg: str
-    """Names this stretch alone: what it cost is settled under it. Empty: nothing ran."""
+    """Names this stretch alone: what it cost is settled under it. Empty: none was begun."""
     promoted: Adapter | None = None
     last_lines: str = ""
     """What the training process wrote last, where it failed."""
@@ -79,7 +80,9 @@ class Dreamer:
         levels: Levels,
         state_dir: Path,
         clock: Clock,
+        afford: Callable[[Stretch], Awaitable[str]],
     ) -> None:
+        """`afford`: have energy held for a stretch; why it may not begin, empty if it may."""
         self._collector = collector
         self._journal = journal
         self._adapters = adapters
@@ -87,17 +90,18 @@ class Dreamer:
         self._levels = levels
         self._state_dir = state_dir
         self._clock = clock
+        self._afford = afford
         self._sealer = Sealer.load(state_dir, PURPOSE)
         self._jobs = state_dir / "dream" / "jobs"
         self._process: asyncio.subprocess.Process | None = None
         self._roused = False
-        self.leg = ""
-        """The stretch that was begun last."""
+        self._poor = ""
+        """Why it is not dreamt on, where that is for want of energy."""
 
     def dream(self, ident: str, on_progress: OnProgress) -> Coroutine[Any, Any, Ended]:
         """Go on with the dream that was interrupted, else begin one named `ident` if there is enough to learn."""
         # Here and not where the coroutine begins to run: an interruption in between must hold.
-        self._roused = False
+        self._roused, self._poor = False, ""
         return self._dream(ident, on_progress)
 
     def backlog(self) -> DreamBacklog:
@@ -112,9 +116,12 @@ class Dreamer:
         process = self._process
         return processor_s(process.pid) if process is not None and process.returncode is None else 0.0
 
-    async def interrupt(self) -> None:
-        """Stop the training process: it has the grace to write where it stands, then it is killed."""
-        self._roused = True
+    async def interrupt(self, poor: str = "") -> None:
+        """Stop the training process: it has the grace to write where it stands, then it is killed.
+
+        `poor`: why there is no energy to go on, where that is why.
+        """
+        self._roused, self._poor = True, poor or self._poor
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -128,13 +135,23 @@ class Dreamer:
 
     async def _dream(self, ident: str, on_progress: OnProgress) -> Ended:
         folder = JobFolder.unfinished(self._jobs, self._sealer)
-        if folder is None:
-            on_progress(DreamProgress(dream=ident, stage="collect", done=0, total=1))
-            chosen, why = self._choose()
-            if chosen is None:
-                return Ended(DreamCompleted(dream=ident, level="", promoted=False, why=why), "")
-            folder = JobFolder.create(self._jobs, self._job(ident, chosen), chosen.material, self._sealer)
+        if folder is not None:
+            job = folder.job()
+            poor = "" if folder.outcome() else await self._poor_for(job.dream, job.student, folder.legs())
+            return _not_begun(job.dream, job.student.name, poor) if poor else await self._leg(folder, on_progress)
+        on_progress(DreamProgress(dream=ident, stage="collect", done=0, total=1))
+        chosen, why = self._choose()
+        if chosen is None:
+            return Ended(DreamCompleted(dream=ident, level="", promoted=False, why=why), "")
+        if poor := await self._poor_for(ident, self._levels.by_name(chosen.level), legs=0):
+            return _not_begun(ident, chosen.level, poor)
+        folder = JobFolder.create(self._jobs, self._job(ident, chosen), chosen.material, self._sealer)
         return await self._leg(folder, on_progress)
+
+    async def _poor_for(self, dream: str, student: Level, legs: int) -> str:
+        """Why the account does not bear another stretch of the dream, after so many; empty where it does."""
+        leg = leg_of(dream, legs + 1)
+        return await self._afford(Stretch(leg=leg, dream=dream, level=student.name, device=student.device))
 
     def _choose(self) -> tuple[Candidate | None, str]:
         dreamt_ns = {level: self._journal.material_ns(level) for level in self._settings.students}
@@ -189,7 +206,7 @@ class Dreamer:
         seconds, cpu_s = (self._clock.mono_ns() - began) / 1e9, _children_cpu_s() - spent
         interrupted = status == ROUSED or (status != 0 and self._roused)
         if interrupted:
-            ruling = _nothing("roused; it goes on from here another time")
+            ruling = _nothing(f"{self._poor or 'roused'}; it goes on from here another time")
         elif status != 0:
             ruling = _nothing(f"the training process failed with status {status}: {_last(last_lines)}")
         else:
@@ -327,6 +344,10 @@ def verdict(outcome: Outcome | None, settings: Settings, tested: Sequence[bool] 
 def learned_from(material: Material) -> list[str]:
     """The exchanges that shape the weights: the lessons, and what said when to stop."""
     return [lesson.ident for lesson in (*material.lessons, *material.development)]
+
+
+def _not_begun(dream: str, level: str, poor: str) -> Ended:
+    return Ended(DreamCompleted(dream=dream, level=level, promoted=False, why=poor, interrupted=True), "")
 
 
 def _nothing(why: str) -> Ruling:

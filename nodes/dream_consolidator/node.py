@@ -11,14 +11,16 @@ import msgspec
 
 from nodes.dream_consolidator import settings as configuration
 from nodes.dream_consolidator.adapters.registry import Adapters
-from nodes.dream_consolidator.bill import Bill
+from nodes.dream_consolidator.charges import Charges
 from nodes.dream_consolidator.collector.store import Collector
 from nodes.dream_consolidator.dream import Dreamer, Ended
 from nodes.dream_consolidator.job import PURPOSE
 from nodes.dream_consolidator.journal import Journal
 from nodes.dream_consolidator.pace import CHARGE_S, TELL_S
+from nodes.dream_consolidator.purse import Purse, sensor
 from nodes.dream_consolidator.vouching import LEDGER, validation
 from nodes.model_worker import levels as model_levels
+from nodes.model_worker.effort import Gauge
 from protocol import ids
 from protocol.errors import SageError
 from protocol.messages.dream import (
@@ -34,15 +36,15 @@ from protocol.messages.dream import (
     Revised,
     StartDream,
 )
-from protocol.messages.metabolism import Metabolic, MetabolicState
-from runtime.node import Call, Node, run, serve
+from protocol.messages.metabolism import Energy, Metabolic, MetabolicState, Reserve, Settle
+from runtime.node import Call, Event, Node, on, run, serve
 from runtime.paths import private_directory
 from runtime.sealing import Sealer
 
 CONTROLLER = "metabolic_controller"
 _SETTLE_S = 5.0
-MOST_OWING = 64
-"""Stretches whose costs wait for a controller; past it the oldest is given up, and said."""
+_HOLD_S = 1.0
+"""So long a transition may have to wait for a dream that is about to begin."""
 _ENDED = None
 """Put to whoever follows a dream when it is over."""
 
@@ -71,6 +73,10 @@ class DreamConsolidator(Node):
         )
         self._journal = Journal(directory / "journal.sqlite")
         self._adapters = Adapters.load(self.state_dir)
+        charges = Charges(directory / "charges.json")
+        if charges.problem:
+            self.log.warning("dream.charges_lost", problem=charges.problem)
+        self._purse = Purse(self._ask_controller, charges, settings.dream, Gauge(self.clock, sensor), self.log)
         self._dreamer = Dreamer(
             collector=self._collector,
             journal=self._journal,
@@ -79,14 +85,15 @@ class DreamConsolidator(Node):
             levels=levels,
             state_dir=self.state_dir,
             clock=self.clock,
+            afford=self._purse.afford,
         )
         self._dreaming: asyncio.Task[DreamCompleted] | None = None
         self._asked_for = False
         self._may_dream = False
         """Whether the whole dreams. Known sooner than the transition counts as taken up."""
         self._followers: set[Follower] = set()
-        self._bills: dict[str, Bill] = {}
-        """By stretch; of those before the last, only what was not booked yet."""
+        self._closing: asyncio.Task[None] | None = None
+        """Books what the last stretch cost."""
         self._changed = asyncio.Event()
         """Set when there may be more to learn than was said."""
         self._backlog: DreamBacklog | None = None
@@ -98,6 +105,8 @@ class DreamConsolidator(Node):
 
     async def stop(self) -> None:
         await self._interrupt()
+        if self._closing is not None:
+            await asyncio.wait({self._closing}, timeout=_SETTLE_S)
         self._collector.close()
         self._journal.close()
 
@@ -108,6 +117,11 @@ class DreamConsolidator(Node):
             self._begin(asked_for=False, reason=state.reason)
         elif not (state.state is Metabolic.REST and self._asked_for):
             await self._interrupt()
+
+    @on(Energy)
+    async def energy_said(self, event: Event[Energy]) -> None:
+        if self._purse.heard(event.body):
+            self._tell()
 
     @serve(Keep, concurrency=64, queue=1024)
     async def keep(self, offer: Keep, call: Call) -> Kept:
@@ -165,13 +179,14 @@ class DreamConsolidator(Node):
         return self._dreaming is not None and not self._dreaming.done()
 
     async def _dream(self, dreaming: Coroutine[Any, Any, Ended]) -> DreamCompleted:
+        spent_s, over = 0.0, False
         try:
             ended = await dreaming
+            spent_s, over = ended.completed.cpu_s, not ended.completed.interrupted
             self._announce(ended)
-            if ended.leg:
-                self.spawn(self._charge(ended.leg, ended.completed.cpu_s))
             return ended.completed
         finally:
+            self._closing = self.spawn(self._purse.close(spent_s, ended=over))
             for follower in self._followers:
                 follower.put_nowait(_ENDED)
             self._tell()
@@ -220,8 +235,8 @@ class DreamConsolidator(Node):
         """Have the energy charged while it is spent: what the account no longer bears is not dreamt on."""
         while not dreaming.done():
             await asyncio.wait({dreaming}, timeout=CHARGE_S)
-            if not dreaming.done() and self._dreamer.leg:
-                await self._charge(self._dreamer.leg, self._dreamer.spent_s())
+            if not dreaming.done() and (poor := await self._purse.charge(self._dreamer.spent_s())):
+                await self._dreamer.interrupt(poor)
         if dreaming.cancelled():
             return
         if (error := dreaming.exception()) is not None:  # not tried again before the whole dreams anew
@@ -231,29 +246,11 @@ class DreamConsolidator(Node):
         if self._may_dream and self._backlog is not None and self._backlog.examples > 0:
             self._begin(asked_for=False, reason="there is more to learn")
 
-    async def _charge(self, leg: str, spent_s: float) -> None:
-        """Have booked what the stretch has spent so far, and what others left owing."""
-        bill = self._bills.setdefault(leg, Bill(leg))
-        while len(self._bills) > MOST_OWING:
-            self.log.error("dream.unpaid", leg=next(iter(self._bills)))
-            del self._bills[next(iter(self._bills))]
-        bill.spent(spent_s)
-        for each in list(self._bills.values()):
-            if not await self._settle(each):
-                return
-            if each.leg != self._dreamer.leg:
-                self._bills.pop(each.leg, None)
-
-    async def _settle(self, bill: Bill) -> bool:
-        """Whether all that the bill claims is booked."""
-        while (claim := bill.claim()) is not None:
-            try:
-                await self.call(CONTROLLER, claim, deadline=_SETTLE_S, idempotency_key=claim.ident)
-            except SageError as error:
-                self.log.warning("dream.unsettled", leg=bill.leg, cpu_s=claim.cpu_s, error=str(error))
-                return False
-            bill.booked()
-        return True
+    async def _ask_controller(self, request: Reserve | Settle) -> Any:
+        """A claim is the same however often it is made; what is to be held is asked for anew each time."""
+        if isinstance(request, Settle):
+            return await self.call(CONTROLLER, request, deadline=_SETTLE_S, idempotency_key=request.ident)
+        return await self.call(CONTROLLER, request, deadline=_HOLD_S)
 
     async def _keep_telling(self) -> None:
         """Say how much there is to learn: at first, and a while after that may have changed."""
@@ -267,12 +264,19 @@ class DreamConsolidator(Node):
     def _tell(self) -> None:
         try:
             backlog = self._dreamer.backlog()
+            if self._purse.lacking:
+                backlog = DreamBacklog(examples=0, why=self._purse.lacking)
         except Exception as error:  # a damaged or a full store must not end the telling
             self.log.warning("dream.backlog_unknown", error=str(error))
             backlog = DreamBacklog(examples=0, why=str(error))
         if backlog != self._backlog:
             self._backlog = backlog
             self.publish(backlog)
+
+
+def _key(request: Reserve | Settle) -> str:
+    """A claim is the same however often it is made; what is to be held is asked for anew each time."""
+    return request.ident if isinstance(request, Settle) else ""
 
 
 if __name__ == "__main__":

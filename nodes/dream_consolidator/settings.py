@@ -98,6 +98,8 @@ class Dreaming(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     every: Duration
     niceness: Annotated[int, Meta(ge=0, le=19)]
     grace: Duration
+    expected: Annotated[float, Meta(gt=0)]
+    held: Annotated[float, Meta(gt=0, le=1)]
 
 
 class Canary(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -14,7 +14,7 @@ import pytest
 from nodes.dream_consolidator import settings as configuration
 from nodes.model_worker.folder import open_folder, weights_digest
 from protocol.messages.dream import DreamStatusRequest, StartDream
-from protocol.messages.metabolism import Metabolic, RequestState
+from protocol.messages.metabolism import Books, BooksRequest, Metabolic, RequestState, Settle
 from protocol.messages.node import NodeState
 from tests.fabric import PATIENCE_S, Fabric, fabric
 from tests.process.dream_consolidator import tiny
@@ -111,9 +111,16 @@ async def test_it_dreams_while_the_whole_does_and_yields_when_it_is_roused(
         async for event in progress:
             if event.body.stage == "train":
                 break
+        (held,) = (await books(system)).held
+        assert (held.kind, held.ident) == ("dream", f"{event.body.dream}/1")
+        assert held.micro <= 40_000_000
         state = await ask(system, RequestState(state=Metabolic.WAKE), "metabolic_controller")
         ended = (await anext(completed)).body
         assert ended.interrupted
+        while (found := await books(system)).held:
+            await asyncio.sleep(0.01)
+        assert found.problem == ""
+        assert found.balances["spent/dream"] == pytest.approx(ended.cpu_s * 500_000, abs=2)
         await taken_up(system, state.number)
         async with system.client.events("dream/backlog") as told:
             assert (await anext(told)).body.examples == 120, "it waits to be gone on with"
@@ -134,6 +141,23 @@ async def test_it_dreams_while_the_whole_does_and_yields_when_it_is_roused(
         await system.end(NAME, signal.SIGKILL)
         while running(training):
             await asyncio.sleep(0.01)
+
+
+async def test_a_dream_without_energy_does_not_begin_and_says_why(
+    system: Fabric, tmp_path: Path, models: Path
+) -> None:
+    await system.node("nodes.metabolic_controller.node", "metabolic_controller")
+    await system.node(MODULE, NAME, params(tmp_path, models, epochs=1))
+    await fill(system)
+    await ask(system, Settle(ident="x", kind="load", cpu_s=170.0), "metabolic_controller")
+    refused = await ask(system, StartDream())
+    assert (refused.level, refused.promoted, refused.interrupted) == ("small", False, True)
+    assert refused.why.startswith("there is no energy for it: 40.00 ATP were asked for, 1")
+    assert list((system.state_dir / "dream" / "jobs").iterdir()) == []
+    async with system.client.events("dream/backlog") as told, asyncio.timeout(PATIENCE_S):
+        said = (await anext(told)).body
+        assert (said.examples, said.why) == (0, "no energy for it: 40.00 ATP are needed")
+    assert "spent/dream" not in (await books(system)).balances
 
 
 @pytest.mark.slow
@@ -161,6 +185,11 @@ async def test_the_small_model_learns_what_the_large_one_knows_and_keeps_what_it
     assert adapter.base_version == weights_digest(open_folder(tmp_path / "small"))
     async with system.client.events("adapter/current") as events, asyncio.timeout(PATIENCE_S):
         assert (await anext(events)).body.adapters == [adapter]
+
+
+async def books(system: Fabric) -> Books:
+    found: Books = await ask(system, BooksRequest(), "metabolic_controller")
+    return found
 
 
 def running(pid: str) -> bool:
