@@ -200,7 +200,6 @@ class Dreamer:
 
     async def _leg(self, folder: JobFolder, on_progress: OnProgress) -> Ended:
         job, leg = folder.job(), folder.begin_leg()
-        self.leg = leg
         began, spent = self._clock.mono_ns(), _children_cpu_s()
         status, last_lines = (0, "") if folder.outcome() else await self._train(folder, on_progress)
         seconds, cpu_s = (self._clock.mono_ns() - began) / 1e9, _children_cpu_s() - spent

@@ -274,10 +274,5 @@ class DreamConsolidator(Node):
             self.publish(backlog)
 
 
-def _key(request: Reserve | Settle) -> str:
-    """A claim is the same however often it is made; what is to be held is asked for anew each time."""
-    return request.ident if isinstance(request, Settle) else ""
-
-
 if __name__ == "__main__":
     run(DreamConsolidator)
