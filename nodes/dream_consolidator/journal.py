@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from nodes.dream_consolidator.collector.store import open_database
+from nodes.dream_consolidator.collector.tables import open_database
 from protocol.messages.dream import DreamCompleted
 
 _SCHEMA = """

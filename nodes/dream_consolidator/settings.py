@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from nodes.dream_consolidator.collector.redaction import Redact
 from runtime import config, paths
 from runtime.units import Duration, Size
 
@@ -21,6 +22,9 @@ class Collect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     salience: Share
     sample: Share
     capacity: Positive
+    near: Annotated[float, Meta(gt=0, le=1)] = 0.8
+    unheard: tuple[str, ...] = ()
+    redact: Redact = Redact()
 
 
 class Select(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -8,14 +8,28 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from protocol.messages.context import Snarc
 from protocol.messages.dream import Keep, Revise
 from protocol.messages.model import ChatMessage
 
 _NOT_A_WORD = re.compile(r"[\W_]+")
+_UNJUDGED = 0.5
+"""What an answer that nobody judged counts beside one that was: better than a wrong one, worse than a right one."""
+
+
+class Taught(msgspec.Struct, frozen=True, kw_only=True):
+    """What a larger level said to an example's question."""
+
+    level: str
+    version: str
+    answer: str
+    targets: str = ""
+    """Under what the teacher's cache holds the ids of question and answer and the distribution over them; empty: not
+    at all."""
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +49,16 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     verifier: str
     confidence: float
     received_ns: int
+    session: str = ""
+    snarc: Snarc | None = None
+    """All parts of its salience; None where only the whole was kept."""
+    ids: tuple[int, ...] = ()
+    """Token ids of the answer, by the tokenizer of `version`; empty where they are not known, or would tell what was
+    taken out. Those of the question are what that version's template makes of `messages`."""
+    taught: tuple[Taught, ...] = ()
+    """What larger levels were asked for in dreams. Its own answer teaches every level below its own as it stands."""
+    met: int = 1
+    """How many exchanges said this: those merged into it, and itself."""
 
     @property
     def question(self) -> str:
@@ -60,17 +84,51 @@ def from_offer(keep: Keep, received_ns: int) -> Example:
         verifier=keep.verifier,
         confidence=keep.confidence,
         received_ns=received_ns,
+        session=keep.session,
+        snarc=keep.snarc,
+        ids=tuple(keep.ids),
     )
 
 
 def revised_by(example: Example, revise: Revise) -> Example:
-    """The example with what was learned of it later; what is not known any better stays."""
+    """The example with what was learned later of it, or of one merged into it; what is not known any better stays."""
+    changed = example
+    if revise.snarc is not None and (revise.exchange == example.exchange or revise.snarc.salience > example.salience):
+        changed = msgspec.structs.replace(changed, salience=revise.snarc.salience, snarc=revise.snarc)
+    if revise.score is not None:
+        changed = msgspec.structs.replace(changed, score=revise.score, verifier=revise.source)
+    return changed
+
+
+def merged(kept: Example, newcomer: Example, rank: Mapping[str, int]) -> Example:
+    """One example of two that say the same: the words of the one with more merit, and all that is known of either.
+
+    The answers being the same, a judgement of one holds for both; the later one holds. Where and when it was first met
+    stays, so that a question asked again is neither new nor in another stratum.
+    """
+    better = newcomer if merit(newcomer, rank) > merit(kept, rank) else kept
+    judged = kept if newcomer.score is None else newcomer
+    salient = newcomer if newcomer.salience > kept.salience else kept
     return msgspec.structs.replace(
-        example,
-        salience=example.salience if revise.snarc is None else revise.snarc.salience,
-        score=example.score if revise.score is None else revise.score,
-        verifier=example.verifier if revise.score is None else revise.source,
+        better,
+        score=judged.score,
+        verifier=judged.verifier,
+        salience=salient.salience,
+        snarc=salient.snarc,
+        context=kept.context,
+        cluster=kept.cluster,
+        received_ns=kept.received_ns,
+        taught=kept.taught or newcomer.taught,
     )
+
+
+def merit(example: Example, rank: Mapping[str, int]) -> tuple[float, int, int]:
+    """Judged right goes before unjudged before wrong, then the larger level's answer, then the later.
+
+    `rank` counts levels from the least capable.
+    """
+    judged = _UNJUDGED if example.score is None else example.score
+    return judged, rank.get(example.level, -1), example.received_ns
 
 
 def unfit(keep: Keep) -> str:
