@@ -41,8 +41,8 @@ def prepare(level: Level, learned: Learned | None, like: LoadedModel | None) -> 
 def load_beside(level: Level, like: LoadedModel, folder: ModelFolder) -> LoadedModel:
     """The folder's weights as a model of the same structure as `like`, which is left as it is.
 
-    Raises ModelMemory where both do not fit, ModelUnfit where the structure is another (it is then to be loaded in place
-    of the first), ModelIncomplete for files that do not hold all of its weights.
+    Raises ModelMemory where both do not fit, ModelUnfit where the structure is another (it is to be loaded in place of
+    the first then), ModelIncomplete for files that do not hold all of its weights.
     """
     found = folders.fingerprint(folder, like.dtype)
     if other := [part for part in _ALIKE if found[part] != like.fingerprint[part]]:

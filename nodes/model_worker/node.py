@@ -16,10 +16,11 @@ from nodes.model_worker.kv.vault import VAULT, Vault
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.loads import Loads
 from nodes.model_worker.residency import Residency, residency
+from nodes.model_worker.trial import Trial
 from nodes.model_worker.worker import Worker
 from protocol.errors import BadRequest, SageError
 from protocol.messages.context import ExchangeScored
-from protocol.messages.dream import AdapterCurrent
+from protocol.messages.dream import Adapter, AdapterAdopted, AdapterCurrent
 from protocol.messages.metabolism import MetabolicState
 from protocol.messages.model import (
     ForgetState,
@@ -65,7 +66,15 @@ class ModelWorker(Node):
         self._not_kept = ""
         """Why attention state does not outlive this process."""
         self._vault = self._open_vault()
-        self._worker = Worker(self._level, self.clock, self._vault, self._show_problem, self._loaded, self._unheard)
+        self._worker = Worker(
+            self._level,
+            self.clock,
+            self._vault,
+            self._show_problem,
+            self._loaded,
+            self._unheard,
+            adopted=self._adopted,
+        )
         self._loads = Loads(self._level.name)
         self._valued = 0
         """Times that a conversation held here was said to be worth something."""
@@ -146,21 +155,30 @@ class ModelWorker(Node):
 
     @on(AdapterCurrent)
     async def learned(self, event: Event[AdapterCurrent]) -> None:
-        """Answer with the weights a dream has put in force for this level, or with its own where it names none."""
-        learned = next(
-            (
-                Learned(Path(adapter.path), adapter.digest, adapter.base_version)
-                for adapter in event.body.adapters
-                if adapter.level == self._level.name and adapter.digest
-            ),
-            None,
-        )
+        """Answer with the weights a dream has put in force for this level, or with its own where it names none.
+
+        What is on trial beside them answers its share of conversations.
+        """
+        named, level = event.body, self._level.name
+        learned = next((_learned(each) for each in named.adapters if each.level == level and each.digest), None)
+        tried = next((each for each in named.challengers if each.adapter.level == level), None)
         try:
-            if await self._worker.adopt(learned):
-                self.log.info("learned.adopted", digest=learned.digest if learned else "")
+            await self._worker.adopt(learned, Trial(_learned(tried.adapter), tried.share) if tried else None)
         except ModelError as error:
-            self.log.warning("learned.refused", digest=learned.digest if learned else "", error=str(error))
+            digest = learned.digest if learned else ""
+            self._adopted(AdapterAdopted(level=level, digest=digest, refused=str(error)))
         self._show_problem()
+
+    def _adopted(self, adopted: AdapterAdopted) -> None:
+        if adopted.refused:
+            self.log.warning(
+                "learned.refused", digest=adopted.digest, challenger=adopted.challenger, error=adopted.refused
+            )
+        else:
+            self.log.info(
+                "learned.adopted", digest=adopted.digest, challenger=adopted.challenger, waited=adopted.waited
+            )
+        self.publish(adopted)
 
     @on(ExchangeScored)
     async def scored(self, event: Event[ExchangeScored]) -> None:
@@ -246,6 +264,10 @@ class ModelWorker(Node):
             "sensor_failed": self._worker.gauge.failed,
             "valued": self._valued,
         }
+
+
+def _learned(adapter: Adapter) -> Learned:
+    return Learned(Path(adapter.path), adapter.digest, adapter.base_version)
 
 
 async def _send(tokens: asyncio.Queue[Token | None], call: Call) -> None:

@@ -237,7 +237,6 @@ class Worker:
     async def save_state(self) -> StateSaved:
         """As `Engine.save_state`."""
 
-
         def save() -> StateSaved:
             saved = [engine.save_state() for engine in self._engines()]
             problem = "; ".join(each.problem for each in saved if each.problem)
@@ -257,7 +256,6 @@ class Worker:
 
     async def forget_state(self, session: str) -> StateForgotten:
         """As `Engine.forget_state`."""
-
 
         def forget() -> StateForgotten:
             forgotten = [engine.forget_state(session) for engine in self._engines()]
