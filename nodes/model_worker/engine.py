@@ -16,9 +16,17 @@ import msgspec
 import torch
 
 from nodes.model_worker import generation, loading
+from nodes.model_worker import teach as teaching
 from nodes.model_worker.admission import Admission
 from nodes.model_worker.effort import Effort, Gauge
-from nodes.model_worker.errors import ContextTooLong, ModelError, ModelMemory, StateOutOfReach, UnknownSession
+from nodes.model_worker.errors import (
+    ContextTooLong,
+    ModelChanged,
+    ModelError,
+    ModelMemory,
+    StateOutOfReach,
+    UnknownSession,
+)
 from nodes.model_worker.kv.exactness import Exactness
 from nodes.model_worker.kv.sessions import Session, Sessions
 from nodes.model_worker.kv.shelf import Shelf
@@ -27,8 +35,20 @@ from nodes.model_worker.kv.vault import Vault
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
+from nodes.model_worker.teach import Lecture
 from nodes.model_worker.turn import Stages, Turn
-from protocol.messages.model import Generate, Generated, ModelInfo, StateForgotten, StateResumed, StateSaved, Token
+from protocol.messages.model import (
+    Generate,
+    Generated,
+    ModelInfo,
+    Solution,
+    StateForgotten,
+    StateResumed,
+    StateSaved,
+    Taught,
+    Teach,
+    Token,
+)
 from runtime.clock import Clock
 
 
@@ -348,6 +368,35 @@ class Engine:
             cpu_s=took.cpu_s,
             joules=took.joules,
             joules_source=took.source,
+        )
+
+    def teach(self, request: Teach) -> Lecture:
+        """Make ready to solve the exercises. Raises ModelChanged and the errors of loading."""
+        model = self.load()
+        if request.version and request.version != model.version:
+            raise self._changed(request.version)
+        taught = Taught(solutions=0, version=model.version, adapter=self._learned.digest if self._learned else "")
+        return Lecture(model, teaching.teach(model, self.level, request), taught)
+
+    def go_on_teaching(self, lecture: Lecture, interrupted: Callable[[], str]) -> list[Solution]:
+        """Solve on, to the next solutions, or to the end of a forward pass once `interrupted` says so.
+
+        Raises ModelChanged where the model it was begun with is no longer there, and the errors of `teach.teach`.
+        """
+        if self._model is not lecture.model:
+            raise self._changed(lecture.taught.version)
+        began = self._gauge.begin()
+        with _named_memory_error(self.level):
+            found = lecture.go_on(interrupted)
+        lecture.took(self._gauge.since(began))
+        return found
+
+    def _changed(self, version: str) -> ModelChanged:
+        now = f"{self._model.version} answers now" if self._model else "it was unloaded"
+        return ModelChanged(
+            f"version {version} does not answer any more: {now}",
+            place=f"level {self.level.name}",
+            remedy="ask what answers, and begin again",
         )
 
 

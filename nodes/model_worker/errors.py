@@ -6,6 +6,7 @@ SageError
     ├── ModelIncomplete     the folder lacks a file that loading needs
     ├── ModelUnfit          it is there and cannot serve: not causal, not full attention, not on this device
     ├── ModelMemory         it does not fit into memory
+    ├── ModelChanged        another version answers now than the one that was asked, or none does any more
     ├── ContextTooLong      more tokens than the level or the model can take
     ├── NoChatTemplate      messages were sent to a model that has no template for them
     ├── UnknownSession      nothing is kept of a conversation of this name
@@ -34,6 +35,10 @@ class ModelUnfit(ModelError):
 
 class ModelMemory(ModelError):
     code = "model.memory"
+
+
+class ModelChanged(ModelError):
+    code = "model.changed"
 
 
 class ContextTooLong(ModelError):

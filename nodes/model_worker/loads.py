@@ -1,4 +1,4 @@
-"""What nobody else settles, until the controller has booked it: loads, and answers that their asker gave up.
+"""What nobody else settles, until the controller has booked it: loads, and work that its asker gave up.
 
 Values in, values out.
 """
@@ -7,7 +7,7 @@ from collections import deque
 
 from nodes.model_worker.effort import Effort
 from protocol.messages.metabolism import Settle
-from protocol.messages.model import Generated
+from protocol.messages.model import Generated, Taught
 
 WAITING = 64
 """Bills that wait to be booked; of more than that the oldest are given up, and counted."""
@@ -27,6 +27,12 @@ class Loads:
         """What was made of an answer until its asker gave it up: it never learns what that took."""
         effort = Effort(generated.cpu_s, generated.joules, generated.joules_source, seconds=0.0)
         self._add("unheard", "exchange", ident, effort)
+        self._counts["unheard"] += 1
+
+    def add_taught_in_vain(self, ident: str, taught: Taught) -> None:
+        """What was taught of a request whose asker never learns what that took."""
+        effort = Effort(taught.cpu_s, taught.joules, taught.joules_source, seconds=taught.seconds)
+        self._add("taught", "dream", ident, effort)
         self._counts["unheard"] += 1
 
     def _add(self, what: str, kind: str, ident: str, effort: Effort) -> None:

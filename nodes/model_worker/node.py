@@ -31,9 +31,12 @@ from protocol.messages.model import (
     ModelInfo,
     ResumeState,
     SaveState,
+    Solution,
     StateForgotten,
     StateResumed,
     StateSaved,
+    Taught,
+    Teach,
     Token,
     Unload,
 )
@@ -73,7 +76,8 @@ class ModelWorker(Node):
             self._show_problem,
             self._loaded,
             self._unheard,
-            adopted=self._adopted,
+            self._taught_in_vain,
+            self._adopted,
         )
         self._loads = Loads(self._level.name)
         self._valued = 0
@@ -113,6 +117,19 @@ class ModelWorker(Node):
             sending.cancel()
             self._show_problem()
         return generated
+
+    @serve(Teach, concurrency=1, queue=4)
+    async def teach(self, request: Teach, call: Call) -> Taught:
+        """Stream solutions as they come, then say what they took. Whoever wants an answer goes first."""
+
+        async def send(solutions: list[Solution]) -> None:
+            for solution in solutions:
+                await call.part(solution)
+
+        try:
+            return await self._worker.teach(request, on_solutions=send, cancelled=lambda: call.cancelled)
+        finally:
+            self._show_problem()
 
     @serve(Load)
     async def load(self, _request: Load, _call: Call) -> ModelInfo:
@@ -229,6 +246,10 @@ class ModelWorker(Node):
 
     def _unheard(self, generated: Generated) -> None:
         self._loads.add_unheard(self.new_trace().hex(), generated)
+        self._book()
+
+    def _taught_in_vain(self, taught: Taught) -> None:
+        self._loads.add_taught_in_vain(self.new_trace().hex(), taught)
         self._book()
 
     def _book(self) -> None:

@@ -19,7 +19,7 @@ import math
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import msgspec
@@ -29,8 +29,21 @@ from nodes.model_worker.errors import ModelError, ModelMissing, ModelUnfit, Unkn
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
 from protocol.errors import BadRequest
-from protocol.messages.model import Generate, Generated, ModelInfo, StateForgotten, StateResumed, StateSaved, Token
+from protocol.messages.model import (
+    Generate,
+    Generated,
+    ModelInfo,
+    Solution,
+    StateForgotten,
+    StateResumed,
+    StateSaved,
+    Teach,
+    Token,
+)
 from runtime.clock import Clock
+
+if TYPE_CHECKING:
+    from nodes.model_worker.teach import Lecture
 
 CONNECT_S = 5.0
 LOOK_S = 0.05
@@ -114,6 +127,17 @@ class RemoteEngine:
     def matters(self, session: str, salience: float) -> bool:
         """The server decides for itself what it keeps."""
         return False
+
+    def teach(self, request: Teach) -> "Lecture":
+        """Raises BadRequest: a dream asks the server itself."""
+        raise BadRequest(
+            "a server's model is not asked through its worker",
+            place=f"level {self.level.name}",
+            remedy="set `teach.by: endpoint` in the configuration of dreams",
+        )
+
+    def go_on_teaching(self, lecture: "Lecture", interrupted: Callable[[], str]) -> list[Solution]:
+        raise AssertionError("no lecture was ever begun here")
 
     def save_state(self) -> StateSaved:
         return StateSaved(sessions=0, problem="")

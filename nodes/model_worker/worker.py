@@ -6,7 +6,7 @@ that nobody looks into it while it computes.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -17,8 +17,20 @@ from nodes.model_worker.errors import ModelError, ModelMemory
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
 from nodes.model_worker.trial import Trial
+from protocol.errors import Cancelled
 from protocol.messages.dream import AdapterAdopted
-from protocol.messages.model import Generate, Generated, ModelInfo, StateForgotten, StateResumed, StateSaved, Token
+from protocol.messages.model import (
+    Generate,
+    Generated,
+    ModelInfo,
+    Solution,
+    StateForgotten,
+    StateResumed,
+    StateSaved,
+    Taught,
+    Teach,
+    Token,
+)
 from runtime.clock import Clock
 
 if TYPE_CHECKING:
@@ -41,13 +53,15 @@ class Worker:
         noticed: Callable[[], None] = lambda: None,
         loaded: Callable[[Effort], None] = lambda _: None,
         given_up: Callable[[Generated], None] = lambda _: None,
+        taught_in_vain: Callable[[Taught], None] = lambda _: None,
         adopted: Callable[[AdapterAdopted], None] = lambda _: None,
     ) -> None:
         """`vault`: where attention state outlives the process.
 
         `noticed` is called on the event loop when writing it down begins or ceases to fail; `loaded` there, too, with
         what it took whenever a model was loaded, `adopted` with what became of weights that were to be taken up, and
-        `given_up` with what was made for somebody who no longer waits.
+        `given_up` with what was made for somebody who no longer waits;
+        `taught_in_vain` with what was taught of a request that did not come to its end.
         """
         self._level = level
         self._clock = clock
@@ -56,6 +70,7 @@ class Worker:
         self._loaded = loaded
         self._given_up = given_up
         self._adopted = adopted
+        self._taught_in_vain = taught_in_vain
         self.gauge = Gauge(clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._settling: asyncio.Future[None] | None = None
@@ -234,6 +249,35 @@ class Worker:
             self._settling = asyncio.ensure_future(self._settle())
         return generated
 
+    async def teach(
+        self,
+        request: Teach,
+        *,
+        on_solutions: Callable[[list[Solution]], Awaitable[None]],
+        cancelled: Callable[[], bool],
+    ) -> Taught:
+        """As `Engine.teach`. Work of anybody else goes first: it waits for one forward pass at most.
+
+        Raises Cancelled once `cancelled` says so. What was done of what does not come to its end is told to
+        `taught_in_vain`.
+        """
+
+        def interrupted() -> str:
+            if cancelled() or self._stopping:
+                return "cancelled"
+            return "waited for" if self._waiting > 1 else ""
+
+        lecture = await self._run(lambda engine: engine.teach(request))
+        try:
+            while not lecture.over:
+                self._check_wanted(cancelled)
+                solutions = await self._run(lambda engine: engine.go_on_teaching(lecture, interrupted))
+                await on_solutions(solutions)
+        except BaseException:
+            self._taught_in_vain(lecture.taught)
+            raise
+        return lecture.taught
+
     async def save_state(self) -> StateSaved:
         """As `Engine.save_state`."""
 
@@ -263,6 +307,10 @@ class Worker:
             return StateForgotten(session=session, tokens=tokens, bytes=freed)
 
         return await self._on_thread(forget)
+
+    def _check_wanted(self, cancelled: Callable[[], bool]) -> None:
+        if cancelled() or self._stopping:
+            raise Cancelled("teaching was given up", place=f"level {self._level.name}")
 
     async def _settle(self) -> None:
         """Use the time until the next request; it is noticed after each chunk."""

@@ -104,6 +104,69 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     """Least difference of the two largest logits at any token of the answer; None where it is not known."""
 
 
+class Exercise(msgspec.Struct, frozen=True, kw_only=True):
+    """A question to a teaching model, with or without an answer."""
+
+    messages: list[ChatMessage] = []
+    ids: list[int] = []
+    """Token ids instead of messages."""
+    answer: str = ""
+    """What to look at as if the model had said it; empty: the model is to answer."""
+    answer_ids: list[int] = []
+    """Token ids instead of `answer`, with the id that ends it."""
+
+
+class Teach(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for answers, the likeliest token after every token, and for what the model would say at each of an answer's.
+
+    Whoever else asks the worker meanwhile goes first.
+    """
+
+    exercises: list[Exercise]
+    top_k: int = 0
+    """How many of the likeliest ids to give for each token of an answer."""
+    max_new_tokens: int = 0
+    """0: as the level's configuration says."""
+    version: str = ""
+    """The version that is to answer; another refuses. Empty: whichever there is."""
+
+
+class Solution(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one exercise. Streams back as soon as it is there, in no order."""
+
+    index: int
+    """Of the exercise in the request."""
+    refused: str = ""
+    """Why it was not done; empty where it was."""
+    prompt_ids: list[int] = []
+    answer_ids: list[int] = []
+    """With the id that ends the answer, where it came to its end."""
+    text: str = ""
+    finished: bool = False
+    """The answer came to an end of its own."""
+    top_k: int = 0
+    """Given for each token: fewer than asked for where the vocabulary is smaller."""
+    top_ids: bytes = b""
+    """int32, little endian, [tokens of the answer, top_k], likeliest first."""
+    top_logprobs: bytes = b""
+    """float32, little endian, the same shape: natural logarithms. What they leave of 1 is spread over all other ids."""
+
+
+class Taught(msgspec.Struct, frozen=True, kw_only=True):
+    """All solutions have been sent."""
+
+    solutions: int
+    version: str
+    """Fingerprint of the weights and what else decides the solutions."""
+    adapter: str = ""
+    """Digest of the learned weights that answered; empty: the base model's own."""
+    seconds: float = 0.0
+    """At work, without the time that others went first."""
+    cpu_s: float = 0.0
+    joules: float = 0.0
+    joules_source: str = ""
+
+
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """Have the model loaded."""
 

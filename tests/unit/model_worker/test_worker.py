@@ -10,10 +10,18 @@ import pytest
 from nodes.model_worker.errors import ModelMissing
 from nodes.model_worker.levels import Level
 from nodes.model_worker.worker import Worker
-from protocol.messages.model import Generate, Generated, ModelInfo, Token
+from protocol.errors import Cancelled
+from protocol.messages.model import Exercise, Generate, Generated, ModelInfo, Solution, Taught, Teach, Token
 from runtime.clock import VirtualClock
 
 LEVEL = Level(name="small", model="/m", context=8, max_new_tokens=8)
+
+
+class FakeLecture:
+    def __init__(self, exercises: int) -> None:
+        self.exercises = exercises
+        self.over = False
+        self.taught = Taught(solutions=0, version="v")
 
 
 class FakeEngine:
@@ -24,6 +32,7 @@ class FakeEngine:
         self.problem = ""
         self.state_problem = ""
         self.done: list[str] = []
+        self.told: set[str] = set()
 
     def generate(
         self, request: Generate, *, on_token: Callable[[Token], None], cancelled: Callable[[], bool], deadline: Any
@@ -47,6 +56,19 @@ class FakeEngine:
             version="v",
             seconds={"decode": 1.0},
         )
+
+    def teach(self, request: Teach) -> FakeLecture:
+        return FakeLecture(len(request.exercises))
+
+    def go_on_teaching(self, lecture: FakeLecture, interrupted: Callable[[], str]) -> list[Solution]:
+        self.done.append("pass")
+        self.told.add(interrupted())
+        lecture.over = lecture.taught.solutions == lecture.exercises
+        if lecture.over:
+            return []
+        index = lecture.taught.solutions
+        lecture.taught = Taught(solutions=index + 1, version="v")
+        return [Solution(index=index)]
 
     def load(self) -> None:
         self.problem = "no such folder"
@@ -165,4 +187,52 @@ async def test_unloading_what_was_never_loaded_does_not_even_import_torch() -> N
     await worker.unload()
     assert not await worker.adopt(None)
     assert worker._engine is None
+    await worker.close()
+
+
+async def test_whoever_asks_goes_before_the_next_pass_of_teaching(worker: Worker, engine: FakeEngine) -> None:
+    engine.may_go_on.set()
+    sent: list[Solution] = []
+    asked: list[asyncio.Task[Generated]] = []
+
+    async def send(solutions: list[Solution]) -> None:
+        sent.extend(solutions)
+        if len(sent) == 2:
+            asked.append(asyncio.ensure_future(ask(worker, "user")))
+            await asyncio.sleep(0)
+
+    taught = await worker.teach(Teach(exercises=[Exercise(ids=[1])] * 4), on_solutions=send, cancelled=lambda: False)
+    await asked[0]
+    assert (taught.solutions, [each.index for each in sent]) == (4, [0, 1, 2, 3])
+    assert engine.done == ["pass", "pass", "user", "pass", "pass", "pass"]
+
+
+async def test_a_pass_is_told_when_somebody_waits(worker: Worker, engine: FakeEngine) -> None:
+    engine.may_go_on.set()
+
+    async def send(solutions: list[Solution]) -> None: ...
+
+    teaching = asyncio.ensure_future(
+        worker.teach(Teach(exercises=[Exercise(ids=[1])] * 2), on_solutions=send, cancelled=lambda: False)
+    )
+    waiting = [asyncio.ensure_future(ask(worker, name)) for name in "abc"]
+    await asyncio.gather(teaching, *waiting)
+    assert "waited for" in engine.told
+
+
+async def test_teaching_that_is_given_up_is_told_with_what_it_took(engine: FakeEngine) -> None:
+    engine.may_go_on.set()
+    vain: list[Taught] = []
+    worker = Worker(LEVEL, VirtualClock(), taught_in_vain=vain.append)
+    worker._engine = engine  # type: ignore[assignment]
+    given_up: list[bool] = []
+
+    async def send(solutions: list[Solution]) -> None:
+        given_up.append(True)
+
+    with pytest.raises(Cancelled):
+        await worker.teach(
+            Teach(exercises=[Exercise(ids=[1])] * 9), on_solutions=send, cancelled=lambda: bool(given_up)
+        )
+    assert [each.solutions for each in vain] == [1]
     await worker.close()
