@@ -34,7 +34,7 @@ def of_model(turn: Turn, chosen: Attempt, outlook: Outlook, rates: Rates) -> Ans
     return msgspec.structs.replace(
         answer,
         tried=[cascade.tried(attempt, decision) for attempt, decision in turn.attempts],
-        atp=sum(rates.atp(attempt.generated.cpu_s, attempt.generated.joules) for attempt, _ in turn.attempts),
+        atp=sum(rates.atp(one.cpu_s, one.joules) for one in turn.spent),
         score=chosen.verdict.score if chosen.verdict else None,
         verifier=chosen.verifier,
         complete=not cut,

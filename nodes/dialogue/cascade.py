@@ -49,9 +49,11 @@ def judge(
     asked_for: bool,
     time_left: bool,
     stands_at: float | None = None,
+    refused: str = "",
 ) -> Decision:
     """Whether the attempt stands. `following` is the level that could go on, `asked_for` that no other may.
 
+    `refused`: why there is no energy for `following`, where that was asked.
     `stands_at`: calibrated confidence at which going on is not worth its price; without a calibration the level's own
     `accept_at` holds.
     """
@@ -66,6 +68,8 @@ def judge(
         return Decision(True, f"{doubt}, but there is no larger level")
     if not time_left:
         return Decision(True, f"{doubt}, but no time is left for {following.name}")
+    if refused:
+        return Decision(True, f"{doubt}, but there is no energy for {following.name} ({refused})")
     return Decision(False, f"{doubt}; {following.name} goes on")
 
 

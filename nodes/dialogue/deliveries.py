@@ -12,12 +12,12 @@ from nodes.dialogue.cascade import Attempt, Decision, cut
 from nodes.dialogue.choice import Choice
 from nodes.dialogue.outbox import Delivery
 from nodes.dialogue.patterns import normalised
-from nodes.dialogue.spending import Rates, bill
+from nodes.dialogue.spending import Rates, Spent, bill, of
 from protocol.messages.context import Classified, Context, ExchangeScored, Reward, ScoreExchange, Snarc
 from protocol.messages.dialogue import Answer
 from protocol.messages.dream import Keep, Revise
 from protocol.messages.metabolism import Settle
-from protocol.messages.model import ChatMessage, Generated
+from protocol.messages.model import ChatMessage
 from protocol.messages.trust import Judge, Outcome
 
 TRUST, CONTEXT, DREAM, METABOLISM = "trust_ledger", "context_classifier", "dream_consolidator", "metabolic_controller"
@@ -56,6 +56,8 @@ class Finished:
     """ATP that was held before the first level was asked."""
     choice: Choice | None = None
     """Which level was to begin, and why."""
+    lost: Sequence[Spent] = ()
+    """What answers took that died with their workers."""
 
     @property
     def rates(self) -> Rates:
@@ -239,13 +241,13 @@ def _lesson(finished: Finished, chosen: Attempt) -> Keep:
 def _bill(finished: Finished) -> Settle:
     return bill(
         finished.answer.exchange,
-        [attempt.generated for attempt, _ in finished.attempts],
+        [*(of(attempt.generated) for attempt, _ in finished.attempts), *finished.lost],
         finished.rates,
         other_cpu_s=finished.cpu_s,
         salience=finished.classified.snarc.salience if finished.classified else 0.0,
     )
 
 
-def unanswered(exchange: str, answers: Sequence[Generated], rates: Rates) -> Delivery:
+def unanswered(exchange: str, spent: Sequence[Spent], rates: Rates) -> Delivery:
     """What an exchange owes that came to nothing: its cost, which also gives back what was held for it."""
-    return Delivery(METABOLISM, exchange, bill(exchange, answers, rates))
+    return Delivery(METABOLISM, exchange, bill(exchange, spent, rates))

@@ -102,6 +102,7 @@ class Dialogue(Node):
         self._learner = self._open_patterns()
         self._replays = self._open_replays()
         self._loaded: dict[str, Loaded] = {}
+        self._cpu_s: dict[str, float] = {}
         self._reach = reach = Reach(
             self, self._config, self._store, self._outlook, self._reality, self._learner, self._replays
         )
@@ -236,11 +237,12 @@ class Dialogue(Node):
 
     @on(Health)
     async def health_said(self, event: Event[Health]) -> None:
-        """Which workers have their model in memory."""
+        """Which workers have their model in memory, and what their processes have taken."""
         model = event.body.stats.get("model")
         if model is not None and "loaded" in model:
             source = event.header.source
             self._loaded[source] = readiness.heard(self._loaded.get(source), model, self.clock.mono_ns())
+            self._cpu_s[source] = event.body.cpu_s
 
     @on(DreamCompleted)
     async def dreamt(self, event: Event[DreamCompleted]) -> None:
@@ -332,6 +334,7 @@ class Dialogue(Node):
             table=self._table,
             gone=frozenset(gone),
             ready=readiness.ready(self._loaded, self.clock.mono_ns()),
+            cpu_s=self._cpu_s,
             lesson=self._replays.lesson,
         )
 

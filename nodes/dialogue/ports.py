@@ -34,6 +34,8 @@ class Outlook:
     """Nodes known not to be there."""
     ready: Mapping[str, Readiness] = field(default_factory=dict)
     """Worker → whether it has its model in memory, where it says so."""
+    cpu_s: Mapping[str, float] = field(default_factory=dict)
+    """Worker → processor seconds of its process, as it last said."""
     lesson: Lesson = NOTHING_LEARNED
     """What replayed questions taught."""
 

@@ -17,9 +17,8 @@ from nodes.dialogue.deliveries import unanswered
 from nodes.dialogue.exchange import Exchange
 from nodes.dialogue.ports import Ports
 from nodes.dialogue.reserving import Means
-from nodes.dialogue.spending import Rates
+from nodes.dialogue.spending import Rates, Spent
 from protocol.errors import SageError
-from protocol.messages.model import Generated
 
 RESERVE = "reserve"
 """Name of the stage."""
@@ -54,18 +53,49 @@ class Purse:
                 exchange.staked = reserved.atp
                 stage.detail += f"{reserved.atp:.3f} ATP for {choice.level}"
             except SageError as error:
-                self._counts["without.reserve"] += 1
-                exchange.notes.append(f"no energy was held: {error}")
+                self._unheld(exchange, error)
         return choice, beyond
 
-    async def settle_unanswered(self, exchange: Exchange, answers: Sequence[Generated], rates: Rates) -> None:
-        """What was spent is spent, and what was held is given back. `answers`: what models said of it.
+    async def further(
+        self, exchange: Exchange, means: Means, level: str, spent: Sequence[Spent], *, least: bool
+    ) -> str:
+        """Have energy held for one more level, on top of what was spent; why it may not be asked, empty if it may.
+
+        `least`: nobody has answered yet, so it is asked whatever there is. In CRISIS nobody is refused.
+        """
+        so_far = sum(means.rates.atp(one.cpu_s, one.joules) for one in spent)
+        wish = reserving.further(exchange.ident, level, means, so_far, least=least, remaining_s=exchange.remaining_s)
+        if wish is None:
+            self._counts["without.estimate"] += 1
+            return ""
+        with exchange.stage(RESERVE) as stage:
+            try:
+                reserved = await self._ports.reserve(wish, exchange.trace)
+            except SageError as error:
+                self._unheld(exchange, error)
+                return ""
+            if not reserved.granted:
+                self._counts["refused"] += 1
+                stage.detail = f"{level}: {reserved.reason}"
+                return reserved.reason
+            stage.detail = f"{reserved.atp:.3f} ATP with {level}"
+        return ""
+
+    async def settle_unanswered(self, exchange: Exchange, spent: Sequence[Spent], rates: Rates) -> str:
+        """What was spent is spent, and what was held is given back; why that could not be written down, if so.
 
         What a model did for an answer that was given up, its worker settles itself: nobody else learns what that took.
+        Whatever fails here must not take the place of what the exchange failed of. What is held lapses by itself.
         """
-        if not answers and all(stage.name != RESERVE for stage in exchange.stages):
-            return
+        if not spent and all(stage.name != RESERVE for stage in exchange.stages):
+            return ""
         try:
-            await self._ports.deliver([unanswered(exchange.ident, answers, rates)])
-        except SageError:
+            await self._ports.deliver([unanswered(exchange.ident, spent, rates)])
+        except Exception as error:
             self._counts["without.settlement"] += 1
+            return f"what it cost could not be settled: {type(error).__name__}: {error}"
+        return ""
+
+    def _unheld(self, exchange: Exchange, error: SageError) -> None:
+        self._counts["without.reserve"] += 1
+        exchange.notes.append(f"no energy was held: {error}")

@@ -121,8 +121,9 @@ class Replayer:
             alarmed=_alarmed(self.world.outlook().table, answers),
         )
         owed = [Delivery(TRUST, f"{sample.exchange}/{one.level}", one) for one in replaying.outcomes(sample)]
-        spent = msgspec.structs.replace(spending.bill(sample.exchange, answers, rates), kind="dream")
-        await self.world.deliver([*owed, Delivery(METABOLISM, sample.exchange, spent)])
+        bill = spending.bill(sample.exchange, [spending.of(one) for one in answers], rates)
+        owed.append(Delivery(METABOLISM, sample.exchange, msgspec.structs.replace(bill, kind="dream")))
+        await self.world.deliver(owed)
         await asyncio.to_thread(self.kept.replayed, asked.exchange, sample)
         self.counts["replayed"] += 1
 

@@ -2,8 +2,8 @@
 
 A level's answer is expected to cost what `sage calibrate` measured for a conversation of that length and the longest
 answer it may give; where it was not calibrated, the mean of what its exchanges were charged. Where neither is known
-nothing is held. What a larger level costs that goes on where the first was in doubt is not held: that is settled only.
-Values in, values out.
+nothing is held. For a larger level that would go on where the first was in doubt, its cost is held on top of what was
+spent by then, before it is asked; where that is refused, the first answer stands. Values in, values out.
 """
 
 from __future__ import annotations
@@ -62,6 +62,19 @@ def wish(exchange: str, choice: Choice, means: Means, *, asked_for: bool, remain
         ttl_s=max(0.0, remaining_s) + SLACK_S,
         least=asked_for or not means.cheaper(choice.level),
     )
+
+
+def further(
+    exchange: str, level: str, means: Means, spent: float, *, least: bool, remaining_s: float
+) -> Reserve | None:
+    """What to ask for so that `level` may go on after so much was `spent`; None where nothing is known of its costs.
+
+    `least`: nobody has answered yet, so it is not refused.
+    """
+    atp = means.estimate(level)
+    if not atp:
+        return None
+    return Reserve(ident=exchange, atp=spent + atp, ttl_s=max(0.0, remaining_s) + SLACK_S, least=least)
 
 
 def instead(choice: Choice, refused: Reserved, means: Means) -> Choice:

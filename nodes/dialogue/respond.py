@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -158,13 +159,15 @@ class Responder:
         exchange.classified = await self._classify(exchange)
         rates = spending.rates(outlook.energy)
         choice = self._choose(exchange, outlook, before)
-        turn = Turn(exchange, before, choice, self.config, self.ports, self.verifiers, self.counts)
+        means = self._means(outlook, question, rates)
+        afford = partial(self._purse.further, exchange, means)
+        turn = Turn(exchange, before, choice, self.config, self.ports, self.verifiers, self.counts, afford)
         try:
-            turn.choice, turn.beyond = await self._purse.afford(exchange, choice, self._means(outlook, question, rates))
+            turn.choice, turn.beyond = await self._purse.afford(exchange, choice, means)
             chosen = await turn.take()
-        except BaseException:
-            made = [attempt.generated for attempt, _ in turn.attempts]
-            await self._purse.settle_unanswered(exchange, made, rates)
+        except BaseException as error:
+            if unsettled := await self._purse.settle_unanswered(exchange, turn.spent, rates):
+                error.add_note(unsettled)
             raise
         for attempt, _ in turn.attempts:
             self.versions[attempt.level.name] = attempt.generated.version
@@ -190,6 +193,7 @@ class Responder:
             atp_per_joule=rates.joule,
             staked=exchange.staked,
             choice=turn.choice,
+            lost=turn.lost,
         )
         completed = await self._complete(exchange, finished, after)
         await self.ports.remember(question, completed)

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from nodes.dialogue import cascade, conversation
+from nodes.dialogue import cascade, conversation, spending
 from nodes.dialogue.cascade import Attempt, Decision
 from nodes.dialogue.choice import Candidate, Choice
 from nodes.dialogue.config import DialogueConfig, LevelConfig
 from nodes.dialogue.conversation import Conversation
 from nodes.dialogue.exchange import Exchange
 from nodes.dialogue.ports import Ports
-from protocol.errors import DeadlineExceeded, SageError
+from nodes.dialogue.spending import Spent
+from protocol.errors import CalleeLost, DeadlineExceeded, SageError
 from protocol.messages.model import ChatMessage, Generate
 from runtime.verifiers import Verdict, Verifier, judge
 
 CONTEXT_TOO_LONG = "model.context_too_long"
 """Code of a worker's error for more tokens than its level takes."""
+
+
+class Afford(Protocol):
+    def __call__(self, level: str, spent: Sequence[Spent], *, least: bool) -> Awaitable[str]:
+        """As `nodes.dialogue.purse.Purse.further`."""
 
 
 @dataclass
@@ -30,15 +37,23 @@ class Turn:
     ports: Ports
     verifiers: Sequence[Verifier]
     counts: Counter[str]
+    afford: Afford
     attempts: list[tuple[Attempt, Decision]] = field(default_factory=list)
     failed: dict[str, SageError] = field(default_factory=dict)
     """Level → why it gave no answer."""
     beyond: frozenset[str] = frozenset()
     """Levels for which there is no energy. They are asked only where no other answers at all."""
+    lost: list[Spent] = field(default_factory=list)
+    """What answers took that died with their workers."""
 
     @property
     def messages(self) -> list[ChatMessage]:
         return conversation.asking(self.conversation, self.exchange.ask.text, self.config.system)
+
+    @property
+    def spent(self) -> list[Spent]:
+        """What all that was asked took, as far as that is not its worker's to settle."""
+        return [*(spending.of(attempt.generated) for attempt, _ in self.attempts), *self.lost]
 
     async def take(self) -> Attempt:
         """The attempt to answer with, its text given out. Raises what the last level raised if none answered at all."""
@@ -64,20 +79,38 @@ class Turn:
             self.counts[f"failed.{level.name}"] += 1
             self.exchange.notes.append(f"{level.name} gave no answer: {error}")
             self.exchange.withdraw()
-            return self._following(level) or self._preceding(level) or self._dearer(level)
-        decision = cascade.judge(
-            attempt,
-            _candidate(following) if following else None,
-            asked_for=bool(self.exchange.ask.level),
-            time_left=self.exchange.remaining_s > self.config.times.spare,
-            stands_at=self.choice.stands_at.get(level.name),
-        )
+            return await self._instead(self._following(level) or self._preceding(level) or self._dearer(level))
+        decision = self._judge(attempt, following)
+        if following is not None and not decision.accept:
+            silent = not attempt.generated.text.strip()
+            spent = [*self.spent, spending.of(attempt.generated)]
+            decision = self._judge(attempt, following, await self.afford(following.name, spent, least=silent))
         self.attempts.append((attempt, decision))
         if decision.accept:
             return None
         self.counts[f"handed_on.{level.name}"] += 1
         self.exchange.withdraw()
         return following
+
+    def _judge(self, attempt: Attempt, following: LevelConfig | None, refused: str = "") -> Decision:
+        return cascade.judge(
+            attempt,
+            _candidate(following) if following else None,
+            asked_for=bool(self.exchange.ask.level),
+            time_left=self.exchange.remaining_s > self.config.times.spare,
+            stands_at=self.choice.stands_at.get(attempt.level.name),
+            refused=refused,
+        )
+
+    async def _instead(self, level: LevelConfig | None) -> LevelConfig | None:
+        """`level`, now that another has failed; none where there is no energy for it, and an answer that can stand."""
+        if level is None:
+            return None
+        silent = not any(attempt.generated.text.strip() for attempt, _ in self.attempts)
+        if refused := await self.afford(level.name, self.spent, least=silent):
+            self.exchange.notes.append(f"there was no energy for {level.name} ({refused})")
+            return None
+        return level
 
     async def _attempt(self, level: LevelConfig, following: LevelConfig | None) -> Attempt:
         """One level's answer to as much of the conversation as it takes."""
@@ -105,21 +138,39 @@ class Turn:
             judge_input=level is self.config.levels[0],  # what surprises the smallest is what it could still learn
         )
         live = self.choice.trusted or following is None
-        began_ns = self.ports.mono_ns()
+        began_ns, tokens = self.ports.mono_ns(), 0
+        taken_s = self.ports.outlook().cpu_s.get(level.worker)
         with self.exchange.stage(f"generate.{level.name}") as stage:
-            async with self.ports.generate(
-                level.worker, request, deadline=deadline, trace=self.exchange.trace
-            ) as generation:
-                async for token in generation:
-                    if live:
-                        await self.exchange.say(token.text, level.name)
-                generated = generation.reply
+            try:
+                async with self.ports.generate(
+                    level.worker, request, deadline=deadline, trace=self.exchange.trace
+                ) as generation:
+                    async for token in generation:
+                        tokens += 1
+                        if live:
+                            await self.exchange.say(token.text, level.name)
+                    generated = generation.reply
+            except CalleeLost:
+                stage.detail = f"lost after {tokens} tokens"
+                self.lost.append(self._lost(level, tokens, began_ns, taken_s))
+                raise
             spent = ", ".join(f"{name} {seconds:.3f}" for name, seconds in generated.seconds.items())
             stage.detail = f"{generated.tokens_reused} reused, {generated.tokens_computed} computed; {spent}"
         seconds = (self.ports.mono_ns() - began_ns) / 1e9
         verifier, verdict = self._verify(messages, generated.text)
         calibrated = self.ports.outlook().lesson.calibrated(generated)
         return Attempt(_candidate(level), generated, seconds, verifier, verdict, calibrated)
+
+    def _lost(self, level: LevelConfig, tokens: int, began_ns: int, taken_s: float | None) -> Spent:
+        """What an answer took whose worker is gone. `taken_s`: processor seconds of its process when it was asked."""
+        seen_s = self.ports.outlook().cpu_s.get(level.worker, 0.0)
+        return spending.lost(
+            self.ports.costs(level.name),
+            sum(len(message.content) for message in self.messages),
+            tokens,
+            seconds=(self.ports.mono_ns() - began_ns) / 1e9,
+            cpu_s=max(0.0, seen_s - taken_s) if taken_s is not None else 0.0,
+        )
 
     def _verify(self, messages: Sequence[ChatMessage], text: str) -> tuple[str, Verdict | None]:
         if not self.config.verify or not self.verifiers:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 
 import msgspec
 import pytest
 
 from nodes.dialogue import reserving
 from nodes.dialogue.choice import Choice, ChoiceSettings
+from nodes.dialogue.deliveries import METABOLISM, deliveries
 from nodes.dialogue.reserving import Means
 from nodes.dialogue.spending import Rates
-from protocol.errors import CalleeLost, DeadlineExceeded
+from protocol.errors import CalleeLost, DeadlineExceeded, UnknownNode
 from protocol.messages.metabolism import Energy, Reserve, Reserved
 from protocol.messages.trust import TrustRow, TrustTable
 from runtime.power.costs import Cost, LevelCosts
@@ -131,10 +133,92 @@ async def test_without_a_controller_it_goes_on_and_says_so(world: World) -> None
     assert "no energy was held: no answer in time" in answer.why
 
 
+async def test_a_further_level_is_held_for_on_top_of_what_was_spent_before_it_is_asked(world: World) -> None:
+    world.workers["sensory"].confidence = 0.1
+    answer = await ask(world, "what is 2 plus 2")
+    assert answer.answered_by == "tactical"
+    assert [(wish.atp, wish.least) for wish in world.wishes] == [(1.0, True), (pytest.approx(0.2 + 3.0), False)]
+    assert len({wish.ident for wish in world.wishes}) == 1
+    stages = [(stage.name, stage.detail) for stage in answer.stages if stage.name == "reserve"]
+    assert stages == [("reserve", "1.000 ATP for sensory"), ("reserve", "3.200 ATP with tactical")]
+
+
+async def test_where_a_further_level_is_refused_the_first_answer_stands_and_says_so(world: World) -> None:
+    world.workers["sensory"].confidence = 0.1
+    world.available = 2.0
+    answer = await ask(world, "what is 2 plus 2")
+    assert (answer.answered_by, answer.text, world.aloud.strip()) == ("sensory", "four .", "four .")
+    assert "sensory: not confident enough (0.10 of 0.80), but there is no energy for tactical (too dear)" in answer.why
+    (tried,) = answer.tried
+    assert (tried.accepted, tried.why.endswith("no energy for tactical (too dear)")) == (True, True)
+    assert [stage.detail for stage in answer.stages if stage.name == "reserve"][1] == "tactical: too dear"
+    assert not world.workers["tactical"].requests
+
+
+async def test_in_a_crisis_no_further_level_is_refused(world: World) -> None:
+    world.workers["sensory"].confidence = 0.1
+    world.available, world.crisis = 0.0, True
+    assert (await ask(world, "what is 2 plus 2")).answered_by == "tactical"
+
+
+async def test_where_nothing_was_said_that_could_stand_the_next_is_asked_whatever_there_is(world: World) -> None:
+    world.workers["sensory"].text = " "
+    world.available = 0.0
+    answer = await ask(world, "what is 2 plus 2")
+    assert (answer.answered_by, [wish.least for wish in world.wishes]) == ("tactical", [True, True])
+
+
+async def test_where_a_further_level_fails_and_the_one_after_is_refused_the_first_answer_stands(world: World) -> None:
+    world.workers["sensory"].confidence = 0.1
+    world.workers["tactical"].error = UnknownNode("gone")
+    world.available = 5.0
+    answer = await ask(world, "what is 2 plus 2")
+    assert (answer.answered_by, answer.text) == ("sensory", "four .")
+    assert "there was no energy for specialized (too dear)" in answer.why
+
+
+async def test_an_answer_that_dies_with_its_worker_is_billed_with_the_one_that_takes_its_place(world: World) -> None:
+    """4 s of processor time for every answer of the small level, however short; 0.4 s as the other measured it."""
+    world.workers["sensory"].error = CalleeLost("killed")
+    world.workers["sensory"].fails_after = 1
+    world.costed["sensory"] = costs(4.0)
+    answer = await ask(world, "what is 2 plus 2")
+    assert (answer.answered_by, answer.atp) == ("tactical", pytest.approx(4.4 * AT.cpu_s))
+    (finished,) = world.kept
+    (settle,) = [one.request for one in deliveries(finished) if one.destination == METABOLISM]
+    assert settle.cpu_s == pytest.approx(4.4)
+
+
+async def test_an_answer_that_dies_uncalibrated_is_billed_by_what_its_process_was_seen_to_take(world: World) -> None:
+    world.costed = {}
+    world.cpu_s["model_worker/sensory"] = 7.0
+    worker = world.workers["sensory"]
+    worker.error, worker.fails_after, worker.holds = CalleeLost("killed"), 1, asyncio.Event()
+    asking = asyncio.create_task(ask(world, "what is 2 plus 2", level="sensory"))
+    await worker.started.wait()
+    world.cpu_s["model_worker/sensory"] = 8.5
+    worker.holds.set()
+    with pytest.raises(CalleeLost):
+        await asking
+    (delivery,) = world.delivered
+    assert delivery.request.cpu_s == 1.5
+
+
+async def test_a_settlement_that_fails_does_not_hide_what_the_exchange_failed_of(world: World) -> None:
+    for worker in world.workers.values():
+        worker.error = UnknownNode("gone")
+    world.undeliverable = sqlite3.DatabaseError("malformed")
+    made = responder(world)
+    with pytest.raises(UnknownNode) as failed:
+        await made.respond(world.exchange("what is 2 plus 2"))
+    assert failed.value.__notes__ == ["what it cost could not be settled: DatabaseError: malformed"]
+    assert made.counts["without.settlement"] == 1
+
+
 async def test_what_came_to_nothing_is_settled_and_teaches_nothing(world: World) -> None:
     for worker in world.workers.values():
-        worker.error = CalleeLost("gone")
-    with pytest.raises(CalleeLost):
+        worker.error = UnknownNode("gone")
+    with pytest.raises(UnknownNode):
         await ask(world, "what is 2 plus 2")
     (delivery,) = world.delivered
     assert (delivery.destination, delivery.request.ident) == ("metabolic_controller", world.wishes[0].ident)

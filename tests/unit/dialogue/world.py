@@ -140,7 +140,12 @@ class World:
         self.wishes: list[Reserve] = []
         self.available: float | SageError = 100.0
         """ATP that the controller grants an exchange; or what asking for it comes to."""
+        self.crisis = False
+        """Nobody is refused."""
+        self.held: dict[str, float] = {}
+        self.cpu_s: dict[str, float] = {}
         self.delivered: list[Delivery] = []
+        self.undeliverable: Exception | None = None
         self.chance = 0.99
         self.serial = 0
 
@@ -153,7 +158,7 @@ class World:
         return self.chance
 
     def outlook(self) -> Outlook:
-        return Outlook(metabolic=self.metabolic, energy=self.energy, gone=self.gone)
+        return Outlook(metabolic=self.metabolic, energy=self.energy, gone=self.gone, cpu_s=dict(self.cpu_s))
 
     def live_values(self) -> LiveValues:
         """Five past two on Monday, 3 May 2027."""
@@ -194,17 +199,21 @@ class World:
         self.wishes.append(request)
         if isinstance(self.available, SageError):
             raise self.available
-        granted = request.least or request.atp <= self.available
+        granted = self.crisis or request.least or request.atp <= self.available
+        if granted:
+            self.held[request.ident] = request.atp
         return Reserved(
             ident=request.ident,
             granted=granted,
-            atp=request.atp if granted else 0.0,
+            atp=self.held.get(request.ident, 0.0),
             remaining=self.available,
             available=self.available,
             reason="" if granted else "too dear",
         )
 
     async def deliver(self, owed: Sequence[Delivery]) -> None:
+        if self.undeliverable is not None:
+            raise self.undeliverable
         self.delivered += owed
 
     async def conversation(self, session: str) -> Conversation:
