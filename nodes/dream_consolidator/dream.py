@@ -12,7 +12,7 @@ import os
 import resource
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -32,6 +32,7 @@ from nodes.dream_consolidator.settings import Dreaming, Settings
 from nodes.dream_consolidator.validation.ruling import Ruling, rule
 from nodes.model_worker import levels as model_levels
 from nodes.model_worker.levels import Level, Levels
+from protocol.errors import ConfigError, SealError
 from protocol.messages.dream import Adapter, DreamBacklog, DreamCompleted, DreamProgress
 from runtime.clock import Clock
 from runtime.sealing import Sealer
@@ -53,6 +54,8 @@ class Candidate:
     """Examples that came since its last dream read the store."""
     dreamt_ns: int
     """When that was; 0 for never."""
+    due: bool = False
+    """Whether what it answers with rests on what was forgotten since: then it need not wait for new examples."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,23 @@ class Dreamer:
         if (folder := JobFolder.unfinished(self._jobs, self._sealer)) is not None:
             return DreamBacklog(examples=max(1, folder.job().examples))
         chosen, why = self._choose()
-        return DreamBacklog(examples=max(1, chosen.fresh)) if chosen else DreamBacklog(examples=0, why=why)
+        examples = max(1, chosen.fresh) if chosen else 0
+        return DreamBacklog(examples=examples, why=why, retrain=self._due())
+
+    def give_up(self, exchanges: Collection[str]) -> str:
+        """Give up the unfinished dream if it rests on any of these; its name, or empty.
+
+        One that is under way is still to be interrupted.
+        """
+        folder = JobFolder.unfinished(self._jobs, self._sealer)
+        if folder is None or not _rests_on(folder, exchanges):
+            return ""
+        folder.give_up()
+        return folder.path.name
+
+    def clear(self) -> None:
+        """Remove what is left of a dream that was given up and is not under way."""
+        JobFolder.unfinished(self._jobs, self._sealer)
 
     def spent_s(self) -> float:
         """Processor seconds of the training process so far; 0 where none runs."""
@@ -140,11 +159,15 @@ class Dreamer:
             poor = "" if folder.outcome() else await self._poor_for(job.dream, job.student, folder.legs())
             return _not_begun(job.dream, job.student.name, poor) if poor else await self._leg(folder, on_progress)
         on_progress(DreamProgress(dream=ident, stage="collect", done=0, total=1))
-        chosen, why = self._choose()
-        if chosen is None:
-            return Ended(DreamCompleted(dream=ident, level="", promoted=False, why=why), "")
-        if poor := await self._poor_for(ident, self._levels.by_name(chosen.level), legs=0):
-            return _not_begun(ident, chosen.level, poor)
+        while True:
+            forgettings = self._collector.forgettings
+            chosen, why = self._choose()
+            if chosen is None:
+                return Ended(DreamCompleted(dream=ident, level="", promoted=False, why=why), "")
+            if poor := await self._poor_for(ident, self._levels.by_name(chosen.level), legs=0):
+                return _not_begun(ident, chosen.level, poor)
+            if forgettings == self._collector.forgettings:  # else what was chosen may have been forgotten meanwhile
+                break
         folder = JobFolder.create(self._jobs, self._job(ident, chosen), chosen.material, self._sealer)
         return await self._leg(folder, on_progress)
 
@@ -156,7 +179,8 @@ class Dreamer:
     def _choose(self) -> tuple[Candidate | None, str]:
         dreamt_ns = {level: self._journal.material_ns(level) for level in self._settings.students}
         fresh = {level: self._collector.received_since(moment) for level, moment in dreamt_ns.items()}
-        if fresh and max(fresh.values()) < self._settings.dream.fresh:  # told without reading any
+        due = self._due()
+        if fresh and not due and max(fresh.values()) < self._settings.dream.fresh:  # told without reading any
             return None, "; ".join(f"{level}: {_stale(count, self._settings.dream)}" for level, count in fresh.items())
         examples = self._collector.examples()
         candidates = [
@@ -165,11 +189,15 @@ class Dreamer:
                 material=self._material(examples, level),
                 fresh=fresh[level],
                 dreamt_ns=dreamt_ns[level],
+                due=level in due,
             )
             for level in self._settings.students
             if self._teacher(level)
         ]
         return choose(candidates, self._settings.dream)
+
+    def _due(self) -> list[str]:
+        return [level for level in self._settings.students if self._adapters.due(level)]
 
     def _material(self, examples: Sequence[Example], level: str) -> Material:
         return select(
@@ -203,6 +231,18 @@ class Dreamer:
         began, spent = self._clock.mono_ns(), _children_cpu_s()
         status, last_lines = (0, "") if folder.outcome() else await self._train(folder, on_progress)
         seconds, cpu_s = (self._clock.mono_ns() - began) / 1e9, _children_cpu_s() - spent
+        if folder.given_up:
+            why = "given up: something it rested on was forgotten; it begins anew another time"
+            completed = DreamCompleted(
+                dream=job.dream,
+                level=job.student.name,
+                promoted=False,
+                why=why,
+                seconds=seconds,
+                cpu_s=cpu_s,
+                interrupted=True,
+            )
+            return Ended(completed, leg)
         interrupted = status == ROUSED or (status != 0 and self._roused)
         if interrupted:
             ruling = _nothing(f"{self._poor or 'roused'}; it goes on from here another time")
@@ -289,20 +329,20 @@ class Dreamer:
 
 
 def choose(candidates: Sequence[Candidate], settings: Dreaming) -> tuple[Candidate | None, str]:
-    """The level that has waited longest among those with enough to learn; else why none has."""
+    """Of the levels with enough to learn one that must learn anew, else the one that waited longest; or why none."""
     if not candidates:
         return None, "no level that may learn has its model and a larger level's on this machine"
     reasons = {candidate.level: not_worth(candidate, settings) for candidate in candidates}
     worth = [candidate for candidate in candidates if not reasons[candidate.level]]
     if not worth:
         return None, "; ".join(f"{level}: {reason}" for level, reason in reasons.items())
-    return min(worth, key=lambda candidate: candidate.dreamt_ns), ""
+    return min(worth, key=lambda candidate: (not candidate.due, candidate.dreamt_ns)), ""
 
 
 def not_worth(candidate: Candidate, settings: Dreaming) -> str:
     """Why a dream of the candidate is not worth its energy; empty if it is."""
     material = candidate.material
-    if candidate.fresh < settings.fresh:
+    if candidate.fresh < settings.fresh and not candidate.due:
         return _stale(candidate.fresh, settings)
     if material.taught < settings.lessons:
         return f"{material.taught} of {settings.lessons} lessons"
@@ -340,13 +380,23 @@ def verdict(outcome: Outcome | None, settings: Settings, tested: Sequence[bool] 
     )
 
 
+def _not_begun(dream: str, level: str, poor: str) -> Ended:
+    return Ended(DreamCompleted(dream=dream, level=level, promoted=False, why=poor, interrupted=True), "")
+
+
 def learned_from(material: Material) -> list[str]:
     """The exchanges that shape the weights: the lessons, and what said when to stop."""
     return [lesson.ident for lesson in (*material.lessons, *material.development)]
 
 
-def _not_begun(dream: str, level: str, poor: str) -> Ended:
-    return Ended(DreamCompleted(dream=dream, level=level, promoted=False, why=poor, interrupted=True), "")
+def _rests_on(folder: JobFolder, exchanges: Collection[str]) -> bool:
+    """Whether the dream's material is from any of these; one that cannot be read may be."""
+    try:
+        material = folder.material()
+    except (ConfigError, SealError):
+        return True
+    lessons = {lesson.ident for lesson in (*material.lessons, *material.development)}
+    return not (lessons | {question.ident for question in material.held_out}).isdisjoint(exchanges)
 
 
 def _nothing(why: str) -> Ruling:

@@ -160,6 +160,14 @@ class JobFolder:
     def checkpoint(self) -> Path:
         return self.path / "checkpoint.safetensors"
 
+    def give_up(self) -> None:
+        """Have the dream never gone on with: `unfinished` takes it for one that was never begun, and removes it."""
+        (self.path / "job.json").unlink()
+
+    @property
+    def given_up(self) -> bool:
+        return not (self.path / "job.json").exists()
+
     def remove(self) -> None:
         shutil.rmtree(self.path)
 

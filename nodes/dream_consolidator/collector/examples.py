@@ -21,19 +21,12 @@ _UNJUDGED = 0.5
 """What an answer that nobody judged counts beside one that was: better than a wrong one, worse than a right one."""
 
 
-class Taught(msgspec.Struct, frozen=True, kw_only=True):
-    """What a larger level said to an example's question."""
-
-    level: str
-    version: str
-    answer: str
-    targets: str = ""
-    """Under what the teacher's cache holds the ids of question and answer and the distribution over them; empty: not
-    at all."""
-
-
 class Example(msgspec.Struct, frozen=True, kw_only=True):
-    """An exchange as it was offered, without what only served to offer it."""
+    """An exchange as it was offered, without what only served to offer it.
+
+    Its answer teaches every level below its own. What larger levels said to its question in dreams, and how likely they
+    found each token, the teachers' cache holds under `exchange`.
+    """
 
     exchange: str
     messages: tuple[ChatMessage, ...]
@@ -55,8 +48,6 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     ids: tuple[int, ...] = ()
     """Token ids of the answer, by the tokenizer of `version`; empty where they are not known, or would tell what was
     taken out. Those of the question are what that version's template makes of `messages`."""
-    taught: tuple[Taught, ...] = ()
-    """What larger levels were asked for in dreams. Its own answer teaches every level below its own as it stands."""
     met: int = 1
     """How many exchanges said this: those merged into it, and itself."""
 
@@ -118,7 +109,6 @@ def merged(kept: Example, newcomer: Example, rank: Mapping[str, int]) -> Example
         context=kept.context,
         cluster=kept.cluster,
         received_ns=kept.received_ns,
-        taught=kept.taught or newcomer.taught,
     )
 
 

@@ -5,7 +5,7 @@ What people said is redacted before it is written, and sealed when it is (`shelf
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,6 @@ import msgspec
 from nodes.dream_consolidator.collector import nearness
 from nodes.dream_consolidator.collector.examples import (
     Example,
-    Taught,
     digest,
     from_offer,
     lot,
@@ -49,6 +48,8 @@ class Collector:
         self._redactor = Redactor(settings.redact)
         self._counts = {"kept": 0, "refused": 0, "repeated": 0, "duplicates": 0, "evicted": 0, "revised": 0}
         self._counts |= {f"redacted_{name}": 0 for name in self._redactor.names} | {"forgotten": 0}
+        self.forgettings = 0
+        """How often something was forgotten: what was read before may hold it."""
         self._shelf = Shelf(path, sealer)
         self.secret = self._shelf.secret
         self._apply_rules()
@@ -99,16 +100,6 @@ class Collector:
         self._counts["revised"] += 1
         return Revised(exchange=revise.exchange, revised=True, why=f"salience {revised.salience:.2f}")
 
-    def taught(self, answers: Mapping[str, Taught]) -> None:
-        """Note what larger levels said in a dream, by exchange; a level's later answer replaces its earlier one."""
-        with self._shelf.writing():
-            for exchange, said in answers.items():
-                met = self._shelf.met(exchange)
-                if met is not None and met.example is not None:
-                    example = self._shelf.read(met.example)
-                    others = tuple(each for each in example.taught if each.level != said.level)
-                    self._shelf.rewrite(met.example, msgspec.structs.replace(example, taught=(*others, said)))
-
     def examples(self) -> list[Example]:
         """All of them, oldest first. Raises `SealError` where one was changed on disk."""
         return [example for _, example in self._shelf.read_all()]
@@ -152,6 +143,7 @@ class Collector:
             self._shelf.forget(found.exchanges)
             if wish.everything:
                 self._shelf.drop_floors()
+        self.forgettings += 1
         self._shelf.wipe()
         self._take_stock()
         self._counts["forgotten"] += len(found.examples)
@@ -287,5 +279,4 @@ def _in_words(row: ExampleRow, example: Example) -> ExampleRow:
         score=example.score,
         source=example.verifier,
         ids=list(example.ids),
-        taught=[f"{each.level}: {each.answer}" for each in example.taught],
     )
