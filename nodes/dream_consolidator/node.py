@@ -22,7 +22,7 @@ from nodes.dream_consolidator.vouching import LEDGER, validation
 from nodes.model_worker import levels as model_levels
 from nodes.model_worker.effort import Gauge
 from protocol import ids
-from protocol.errors import SageError
+from protocol.errors import BadRequest, SageError
 from protocol.messages.dream import (
     Adapter,
     DreamBacklog,
@@ -30,8 +30,12 @@ from protocol.messages.dream import (
     DreamProgress,
     DreamStatus,
     DreamStatusRequest,
+    ExamplesForgotten,
+    ExamplesListed,
+    ForgetExamples,
     Keep,
     Kept,
+    ListExamples,
     Revise,
     Revised,
     StartDream,
@@ -68,8 +72,9 @@ class DreamConsolidator(Node):
         for student in settings.students:
             levels.by_name(student)
         directory = private_directory(self.state_dir / "dream")
+        self._settings = settings
         self._collector = Collector(
-            directory / "examples.sqlite", Sealer.load(self.state_dir, PURPOSE), settings.collect
+            directory / "examples.sqlite", Sealer.load(self.state_dir, PURPOSE), settings.collect, levels.names
         )
         self._journal = Journal(directory / "journal.sqlite")
         self._adapters = Adapters.load(self.state_dir)
@@ -94,12 +99,14 @@ class DreamConsolidator(Node):
         self._followers: set[Follower] = set()
         self._closing: asyncio.Task[None] | None = None
         """Books what the last stretch cost."""
+        self._forgetting = asyncio.Lock()
         self._changed = asyncio.Event()
         """Set when there may be more to learn than was said."""
         self._backlog: DreamBacklog | None = None
 
     async def start(self) -> None:
         self.stats_record("examples", self._collector.stats)
+        await self._forget_derived()
         self._say_adapters()
         self.spawn(self._keep_telling())
 
@@ -136,6 +143,28 @@ class DreamConsolidator(Node):
         """Take in what was learned of an exchange after it was offered; answered once it is on the disk."""
         return self._collector.revise(revise)
 
+    @serve(ListExamples)
+    async def list_examples(self, request: ListExamples, call: Call) -> ExamplesListed:
+        """What is kept, one by one; opened only where its words are asked for."""
+        count = 0
+        for row in self._collector.rows(request.exchanges, words=request.words):
+            await call.part(row)
+            count += 1
+        return ExamplesListed(examples=count)
+
+    @serve(ForgetExamples, concurrency=4)
+    async def forget_examples(self, wish: ForgetExamples, call: Call) -> ExamplesForgotten:
+        """Forget examples and what was made from them; answered when no byte of what was said is left in the store."""
+        if wish == ForgetExamples():
+            raise BadRequest("it does not say what to forget", place="dream/forget", remedy="name an exchange, or all")
+        found = self._collector.forget(wish)
+        given_up, derived = await self._forget_derived()
+        self.log.info("dream.forgot", examples=len(found.examples), derived=derived)
+        self._changed.set()
+        return ExamplesForgotten(
+            examples=len(found.examples), exchanges=len(found.exchanges), dream=given_up, derived=derived
+        )
+
     @serve(StartDream)
     async def start_dream(self, request: StartDream, call: Call) -> DreamCompleted:
         """Dream now, or follow the dream there is. Who gives up listening does not end it."""
@@ -158,6 +187,23 @@ class DreamConsolidator(Node):
             adapters=(current := self._adapters.announced()[0]).adapters,
             challengers=current.challengers,
         )
+
+    async def _forget_derived(self) -> tuple[str, list[str]]:
+        """Give up, remove or mark what was made from forgotten exchanges: the dream that was given up, and the rest."""
+        async with self._forgetting:
+            exchanges = self._collector.pending()
+            if not exchanges:
+                return "", []
+            given_up = self._dreamer.give_up(exchanges)
+            if given_up:
+                await self._interrupt()
+                self._dreamer.clear()
+            withdraw = self._settings.canary.forgotten == "withdraw"
+            marked = self._adapters.forgotten(exchanges, withdraw=withdraw, now_ns=self.clock.wall_ns())
+            if marked:
+                self._say_adapters()
+            self._collector.settled(exchanges)
+            return given_up, [f"weights {digest}" for digest in marked]
 
     def _begin(self, *, asked_for: bool, reason: str) -> asyncio.Task[DreamCompleted]:
         """Begin a dream, unless one is under way; its task."""

@@ -83,8 +83,6 @@ class ExampleRow(msgspec.Struct, frozen=True, kw_only=True):
     """Who says how right the answer is."""
     ids: list[int] = []
     """Of the answer."""
-    taught: list[str] = []
-    """What larger levels said in dreams, as `level: answer`."""
 
 
 class ExamplesListed(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,11 +104,11 @@ class ForgetExamples(msgspec.Struct, frozen=True, kw_only=True):
 class ExamplesForgotten(msgspec.Struct, frozen=True, kw_only=True):
     examples: int
     exchanges: int
-    """Of which something was known: the examples, what was merged into them, and what the store had given up."""
+    """These examples', those merged into them, and those of which the store had given up the example."""
     dream: str = ""
     """The unfinished dream that was given up because it rested on one of them."""
     derived: list[str] = []
-    """What else was made from them, and is removed or marked to be made anew."""
+    """What else was made from them, and is removed, or marked to be learned anew."""
 
 
 class DreamBacklog(msgspec.Struct, frozen=True, kw_only=True):

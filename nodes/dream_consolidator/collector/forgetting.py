@@ -1,24 +1,14 @@
-"""Which examples a wish to forget means, and who else must hear of it. Pure."""
+"""Which examples a wish to forget means. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from nodes.dream_consolidator.collector.examples import Example
 from nodes.dream_consolidator.collector.redaction import unnumbered
 from nodes.dream_consolidator.collector.shelf import Met
 from protocol.messages.dream import ForgetExamples
-
-
-class Derived(Protocol):
-    """What is made from examples and outlives them."""
-
-    def forgotten(self, idents: Collection[str], /) -> list[str]:
-        """Remove what was made from these exchanges, or mark it to be made anew; names of what that was.
-
-        Said again of the same ones, nothing more happens: a crash may repeat it.
-        """
 
 
 class Meant(NamedTuple):
