@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nodes.dream_consolidator.forget_commands import examples, forget
 from runtime import console
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ CONSOLIDATOR = "dream_consolidator"
 @click.group()
 def dream() -> None:
     """What small models learn from large ones while nobody is there."""
+
+
+for _verb in (examples, forget):
+    dream.add_command(_verb)
 
 
 @dream.command()
