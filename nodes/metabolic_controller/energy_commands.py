@@ -109,8 +109,8 @@ def _costs(known: Costs) -> list[str]:
     rows: list[tuple[Any, ...]] = []
     for name, level in known.levels.items():
         unit, field = ("processor s", "cpu_s") if level.source == "cpu" else ("J", "joules")
-        costs = [f"{getattr(cost, field):.3f}" for cost in (level.load, level.answer, level.prefill, level.decode)]
+        costs = [f"{getattr(cost, field):.3f}" for cost in level.parts]
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(level.measured_ns / 1e9))
         rows.append((name, *costs, unit, level.source, level.version[:8], when))
-    header = ("level", "load", "answer", "1,000 read", "1,000 said", "in", "by", "version", "measured")
+    header = ("level", "start", "load", "answer", "1,000 read", "1,000 said", "in", "by", "version", "measured")
     return [console.table(rows, header=header)]

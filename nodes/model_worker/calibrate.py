@@ -1,15 +1,21 @@
-"""What a level costs on this machine: of a load, of every answer, of 1,000 tokens read and of 1,000 tokens said.
+"""What a level costs on this machine: a start, a load, every answer, 1,000 tokens read and 1,000 tokens said.
 
 The model is loaded and asked in this process, with prompts of random tokens, so that nothing is reused. Costs are
 differences between requests that differ in one thing: a long prompt against a short one, many tokens said against one.
-What is left of the shortest request is what every answer costs. Each figure is the median over repetitions; one that
+What is left of the shortest request is what every answer costs, and of a process that loads the model and ends, beside
+a load, what starting a worker's process costs. Each figure is the median over repetitions; one that
 came out below nothing, as noise can make it, is 0. A load is one of files that were read before.
 """
 
+import resource
 import statistics
+import subprocess
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
+
+import msgspec
 
 from nodes.model_worker.effort import Effort, Gauge
 from nodes.model_worker.engine import Engine
@@ -26,6 +32,8 @@ SAMPLE = (
     "What is seventeen plus twenty-five? It is forty-two, because seven and five are twelve. Thank you, that is all."
 )
 """Everyday words, to tell how many characters a token has."""
+STARTER = "nodes.model_worker.starting"
+"""Module that a process is started with to see what that takes."""
 HOT = 20.0
 """Temperature at which a model says anything at all, so that it hardly ever ends its answer early."""
 
@@ -71,6 +79,9 @@ def calibrate(
     gauge = gauge or Gauge(clock)
     engine = Engine(level, clock=clock, loaded=loads.append, gauge=gauge)
     try:
+        gauge.use(engine.device)
+        progress("starting a process")
+        starts = [starting(level, gauge) for _ in range(1 if quick else 3)]
         progress("loading")
         engine.load()  # the first load of a process also imports what later ones find
         loads.clear()
@@ -103,6 +114,7 @@ def calibrate(
             source=found["least"][0].source or "cpu",
             measured_ns=clock.wall_ns(),
             load=_typical(loads),
+            start=_difference(_typical(starts), _typical(loads)),
             answer=_difference(least, prefill.times(plan.short / 1000).plus(decode.times(1 / 1000))),
             prefill=prefill,
             decode=decode,
@@ -113,6 +125,27 @@ def calibrate(
     finally:
         engine.unload()
         engine.close()
+
+
+def starting(level: Level, gauge: Gauge) -> Effort:
+    """What it takes to start a process and to load the level in it. Raises ModelUnfit where that fails."""
+    began, before_s = gauge.begin(), _children_cpu_s()
+    done = subprocess.run(
+        [sys.executable, "-m", STARTER], input=msgspec.json.encode(level), capture_output=True, check=False
+    )
+    took, cpu_s = gauge.since(began), _children_cpu_s() - before_s
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").rstrip().rpartition("\n")[2]
+        raise ModelUnfit(
+            f"a process that loads it ended with status {done.returncode}: {said}", place=f"level {level.name}"
+        )
+    return replace(took, cpu_s=cpu_s)
+
+
+def _children_cpu_s() -> float:
+    """Processor seconds of all children of this process that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 @dataclass

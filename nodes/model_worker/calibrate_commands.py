@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def calibrate(level: str | None, file: str, quick: bool, seed: int, as_json: bool, timeout: float) -> None:
     """Measure what each level costs here: joules, or processor seconds where no sensor can be read.
 
-    Every level is loaded in this process and asked with random tokens; a machine that does other things meanwhile shows
+    Every level is loaded in this process and asked with random tokens, and loaded in a process of its own to see what
+    starting one takes; a machine that does other things meanwhile shows
     in the figures. They are written to costs.json in the state directory, with source, date and model version; what is
     known of other levels stays. `sage energy show` shows them, and reservations of energy rest on them.
 
@@ -79,6 +80,7 @@ def lines(name: str, costs: LevelCosts) -> list[str]:
     how = "processor seconds" if costs.source == "cpu" else f"joules by {costs.source}"
     return [
         f"{name}: {costs.model} {costs.version} on {costs.device}, {how}, measured {when}",
+        f"  a start beside a load {_told(costs.start, costs.source)}",
         f"  a load                {_told(costs.load, costs.source)}",
         f"  every answer          {_told(costs.answer, costs.source)}",
         f"  1,000 tokens read     {_told(costs.prefill, costs.source)}",

@@ -93,7 +93,7 @@ class Engine:
     def load(self) -> LoadedModel:
         """The model, loaded now if it was not. Raises the errors of `loading.load`."""
         if self._model is None:
-            self._gauge.use(self._device())
+            self._gauge.use(self.device)
             began = self._gauge.begin()
             model = self._load()
             return self._hold(model, self._gauge.since(began))
@@ -106,7 +106,8 @@ class Engine:
         self._loaded(took)
         return model
 
-    def _device(self) -> str:
+    @property
+    def device(self) -> str:
         """Where the model is to run. Where it cannot, loading says so."""
         if self._given is not None:
             return self._given.device

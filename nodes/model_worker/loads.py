@@ -1,4 +1,4 @@
-"""What nobody else settles, until the controller has booked it: loads, and work that its asker gave up.
+"""What nobody else settles, until the controller has booked it: starts, loads, and work that its asker gave up.
 
 Values in, values out.
 """
@@ -22,6 +22,10 @@ class Loads:
     def add(self, ident: str, effort: Effort) -> None:
         """A load, under an ident that no other has."""
         self._add("load", "load", ident, effort)
+
+    def add_start(self, ident: str, cpu_s: float) -> None:
+        """What it took until this process could load a model. No sensor was read by then: processor seconds speak."""
+        self._add("start", "load", ident, Effort(cpu_s, 0.0, "", seconds=0.0))
 
     def add_unheard(self, ident: str, generated: Generated) -> None:
         """What was made of an answer until its asker gave it up: it never learns what that took."""

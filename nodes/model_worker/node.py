@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import time
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ class ModelWorker(Node):
             self._unheard,
             self._taught_in_vain,
             self._adopted,
+            self._started,
         )
         self._loads = Loads(self._level.name)
         self._valued = 0
@@ -87,6 +89,7 @@ class ModelWorker(Node):
         self.stats_record("model", self._model_stats)
         self.stats_record("attention_state", lambda: self._worker.state_stats)
         self.stats_record("loads", self._loads.stats)
+        self._started(time.process_time())
         if self.params.preload:
             await self._load()
         self._show_problem()
@@ -239,6 +242,10 @@ class ModelWorker(Node):
                 "model.loaded", level=info.level, version=info.version, device=info.device, seconds=info.load_s
             )
         self._show_problem()
+
+    def _started(self, cpu_s: float) -> None:
+        self._loads.add_start(self.new_trace().hex(), cpu_s)
+        self._book()
 
     def _loaded(self, effort: Effort) -> None:
         self._loads.add(self.new_trace().hex(), effort)

@@ -6,6 +6,7 @@ that nobody looks into it while it computes.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -55,13 +56,15 @@ class Worker:
         given_up: Callable[[Generated], None] = lambda _: None,
         taught_in_vain: Callable[[Taught], None] = lambda _: None,
         adopted: Callable[[AdapterAdopted], None] = lambda _: None,
+        imported: Callable[[float], None] = lambda _: None,
     ) -> None:
         """`vault`: where attention state outlives the process.
 
         `noticed` is called on the event loop when writing it down begins or ceases to fail; `loaded` there, too, with
         what it took whenever a model was loaded, `adopted` with what became of weights that were to be taken up, and
         `given_up` with what was made for somebody who no longer waits;
-        `taught_in_vain` with what was taught of a request that did not come to its end.
+        `taught_in_vain` with what was taught of a request that did not come to its end; `imported` with the processor
+        seconds that it took to import an engine.
         """
         self._level = level
         self._clock = clock
@@ -71,6 +74,7 @@ class Worker:
         self._given_up = given_up
         self._adopted = adopted
         self._taught_in_vain = taught_in_vain
+        self._imported = imported
         self.gauge = Gauge(clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._settling: asyncio.Future[None] | None = None
@@ -386,8 +390,11 @@ class Worker:
             from nodes.model_worker.remote import RemoteEngine
 
             return RemoteEngine(self._level, clock=self._clock)
+        began_s = time.process_time()
         from nodes.model_worker.engine import Engine
 
+        if self._engine is None:
+            self._tell(self._imported, time.process_time() - began_s)
         return Engine(
             self._level,
             clock=self._clock,

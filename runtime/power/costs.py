@@ -16,7 +16,8 @@ from protocol.errors import SageError
 from runtime.paths import write_atomically
 
 FILE = "costs.json"
-SCHEMA = 1
+SCHEMA = 2
+"""From 2 on with what starting a process takes."""
 
 
 class CostsError(SageError):
@@ -57,6 +58,8 @@ class LevelCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     measured_ns: int
     """Wall time."""
     load: Cost
+    start: Cost = Cost(cpu_s=0.0)
+    """Of starting a worker's process, beside the load: the interpreter, and what it imports."""
     answer: Cost
     """Of every answer, however short."""
     prefill: Cost
@@ -72,6 +75,11 @@ class LevelCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def __post_init__(self) -> None:
         if not (math.isfinite(self.characters_per_token) and self.characters_per_token > 0):
             raise ValueError(f"characters_per_token is {self.characters_per_token}")
+
+    @property
+    def parts(self) -> tuple[Cost, ...]:
+        """A start, a load, an answer, 1,000 tokens read, 1,000 said."""
+        return self.start, self.load, self.answer, self.prefill, self.decode
 
     def of_answer(self, characters: int, new_tokens: int = 0) -> Cost:
         """What an answer costs at most: all of a conversation computed, and `new_tokens` said (0: all it may)."""

@@ -20,6 +20,7 @@ LEVEL = LevelCosts(
     source="cpu",
     measured_ns=1,
     load=Cost(cpu_s=2.0),
+    start=Cost(cpu_s=3.0),
     answer=Cost(cpu_s=0.125),
     prefill=Cost(cpu_s=4.0),
     decode=Cost(cpu_s=20.0),
@@ -50,7 +51,7 @@ async def test_the_account_its_history_and_what_tells_the_costs_are_shown(tmp_pa
         assert "sensor rapl: " in shown
         assert "no level was calibrated" in shown
         costs.save(system.state_dir / costs.FILE, Costs(levels={"sensory": LEVEL}))
-        assert "sensory  2.000  0.125   4.000" in (await sage(system, "show")).output
+        assert "sensory  3.000  2.000  0.125   4.000" in (await sage(system, "show")).output
         record = json.loads((await sage(system, "show", "--json")).stdout)
         assert sum(record["books"]["balances"].values()) == 0
         assert {one["source"] for one in record["sensors"]} == {"ina", "nvml", "rapl"}

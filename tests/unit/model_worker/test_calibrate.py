@@ -14,6 +14,7 @@ from nodes.model_worker.errors import ModelUnfit
 from nodes.model_worker.levels import Level
 from runtime.clock import VirtualClock
 from runtime.power import MeterError, costs
+from tests.unit.model_worker.test_effort import Counter
 
 
 class Tariff(Gauge):
@@ -32,6 +33,25 @@ class Tariff(Gauge):
         return Effort(cpu_s=joules / 10, joules=joules, source="rapl", seconds=joules)
 
 
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting a process that loads the model takes 12 J, and is not done."""
+    took = Effort(cpu_s=3.0, joules=12.0, source="rapl", seconds=3.0)
+    monkeypatch.setattr(calibration, "starting", lambda _level, _gauge: took)
+
+
+def test_what_starting_a_process_takes_is_measured_by_starting_one(level: Level, monkeypatch):
+    gauge = Gauge(VirtualClock(), lambda _device: Counter())
+    gauge.use("cpu")
+    took = calibration.starting(level, gauge)
+    assert (took.joules, took.source) == (3.0, "rapl")
+    assert took.cpu_s > 0
+    monkeypatch.setattr(calibration, "STARTER", "nodes.model_worker.nowhere")
+    with pytest.raises(ModelUnfit, match="ended with status 1: .*nowhere"):
+        calibration.starting(level, gauge)
+
+
+@pytest.mark.usefixtures("started")
 def test_costs_are_told_apart(level: Level, monkeypatch):
     tariff = Tariff()
     generate = calibration.Engine.generate
@@ -46,6 +66,7 @@ def test_costs_are_told_apart(level: Level, monkeypatch):
     found = calibration.calibrate(level, quick=True, seed=3, clock=VirtualClock(), gauge=tariff)
     assert (found.source, found.device, found.max_new_tokens) == ("rapl", "cpu", 12)
     assert found.load.joules == pytest.approx(7.0)
+    assert found.start.joules == pytest.approx(12.0 - 7.0), "beside the load"
     assert found.prefill.joules == pytest.approx(10.0)
     assert found.decode.joules == pytest.approx(100.0)
     assert found.answer.joules == pytest.approx(1.0)
@@ -60,6 +81,7 @@ def test_requests_fit_into_small_contexts(level: Level):
         Plan.within(level, 4, quick=False)
 
 
+@pytest.mark.usefixtures("started")
 def test_a_sensor_that_fails_meanwhile_spoils_the_measurement(level: Level, monkeypatch):
     gauge = Tariff()
     gauge.failed = 1
@@ -73,6 +95,7 @@ def test_a_level_that_runs_elsewhere_is_refused():
         calibration.calibrate(far, quick=True, seed=0, clock=VirtualClock())
 
 
+@pytest.mark.usefixtures("started")
 def test_the_command_writes_what_it_measured_and_keeps_other_levels(folder: Path, tmp_path: Path, monkeypatch):
     (tmp_path / "state").mkdir(mode=0o700)
     monkeypatch.setenv("SAGE_STATE_DIR", str(tmp_path / "state"))
@@ -90,5 +113,6 @@ def test_the_command_writes_what_it_measured_and_keeps_other_levels(folder: Path
     assert written.levels["a"].version
     shown = CliRunner().invoke(calibrate, ["--levels", str(levels), "--level", "a", "--quick"])
     assert "1,000 tokens read" in shown.output
+    assert "a start beside a load" in shown.output
     late = CliRunner().invoke(calibrate, ["--levels", str(levels), "--quick", "--timeout", "0.000001"])
     assert late.exit_code == 4

@@ -5,6 +5,7 @@ from nodes.model_worker.effort import Effort, Gauge
 from nodes.model_worker.engine import Engine
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loads import Loads
+from nodes.model_worker.worker import Worker
 from protocol.messages.metabolism import Settle
 from protocol.messages.model import Generate, Generated
 from runtime.clock import VirtualClock
@@ -88,6 +89,22 @@ def test_loads_wait_until_they_are_booked_and_are_never_silently_lost(monkeypatc
     owed.strike(owed.next(), refused=True)
     assert owed.next() is None
     assert owed.stats() == {"waiting": 0, "settled": 1, "refused": 1, "given_up": 1, "unheard": 0}
+
+
+def test_what_a_start_took_is_billed_as_a_load_of_its_own():
+    owed = Loads("sensory")
+    owed.add_start("a", 1.25)
+    assert owed.next() == Settle(ident="start/sensory/a", kind="load", cpu_s=1.25)
+
+
+async def test_a_worker_tells_once_what_importing_its_engine_took(level: Level):
+    told: list[float] = []
+    worker = Worker(level, VirtualClock(), imported=told.append)
+    await worker.load()
+    await worker.unload()
+    await worker.load()
+    await worker.close()
+    assert len(told) == 1
 
 
 def test_an_answer_that_its_asker_gave_up_is_billed_as_an_exchange():

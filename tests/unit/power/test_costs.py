@@ -40,7 +40,7 @@ def test_what_was_written_is_read_again(tmp_path: Path):
     ("text", "words"),
     [
         ("nonsense", "is not what `sage calibrate` writes"),
-        ('{"schema": 2, "levels": 3}', "was written by a newer program"),
+        ('{"schema": 3, "levels": 3}', "was written by a newer program"),
         ('{"levels": {}}', "missing required field `schema`"),
         ('{"schema": 1, "levels": {"s": {}}}', "is not what `sage calibrate` writes"),
         ('{"schema": 1, "levels": {}, "more": 1}', "unknown field `more`"),
