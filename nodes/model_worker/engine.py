@@ -18,7 +18,7 @@ import torch
 from nodes.model_worker import generation, loading
 from nodes.model_worker import teach as teaching
 from nodes.model_worker.admission import Admission
-from nodes.model_worker.effort import Effort, Gauge
+from nodes.model_worker.effort import Effort, Gauge, Mark
 from nodes.model_worker.errors import (
     ContextTooLong,
     ModelChanged,
@@ -37,6 +37,7 @@ from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.teach import Lecture
 from nodes.model_worker.turn import Stages, Turn
+from protocol.errors import BadRequest
 from protocol.messages.model import (
     Generate,
     Generated,
@@ -64,18 +65,20 @@ class Engine:
         model: LoadedModel | None = None,
         noticed: Callable[[], None] = lambda: None,
         loaded: Callable[[Effort], None] = lambda _: None,
+        in_vain: Callable[[str, Effort], None] = lambda *_: None,
         gauge: Gauge | None = None,
     ) -> None:
         """`vault`: where attention state outlives the process; without one it does not. `model`: one loaded already.
 
         `noticed` is called, on a thread of its own, whenever `state_problem` has changed; `loaded` with what it took
-        whenever a model was loaded.
+        whenever a model was loaded; `in_vain` with what a `load` or an answer (`exchange`) took that failed.
         """
         self.level = level
         self._clock = clock or Clock()
         self._vault = vault
         self._noticed = noticed
         self._loaded = loaded
+        self._in_vain = in_vain
         self._gauge = gauge or Gauge(self._clock)
         self._shelf: Shelf | None = None
         self.problem = ""
@@ -95,9 +98,21 @@ class Engine:
         if self._model is None:
             self._gauge.use(self.device)
             began = self._gauge.begin()
-            model = self._load()
+            with self._billed_if_it_fails("load", began):
+                model = self._load()
             return self._hold(model, self._gauge.since(began))
         return self._model
+
+    @contextmanager
+    def _billed_if_it_fails(self, kind: str, began: Mark) -> Iterator[None]:
+        """Nobody learns from an error what it took until then. What is refused before anything is computed is free."""
+        try:
+            yield
+        except (BadRequest, ContextTooLong):
+            raise
+        except BaseException:
+            self._in_vain(kind, self._gauge.since(began))
+            raise
 
     def _hold(self, model: LoadedModel, took: Effort) -> LoadedModel:
         self._model = model
@@ -360,7 +375,11 @@ class Engine:
             model = self.load()
         began = self._gauge.begin()
         turn = Turn(self.level, model, request, interrupted, stages)
-        with _named_memory_error(self.level), self._sessions.use(request.session) as session:
+        with (
+            self._billed_if_it_fails("exchange", began),
+            _named_memory_error(self.level),
+            self._sessions.use(request.session) as session,
+        ):
             generated = turn.answer(self._sessions, session, on_token)
         took = self._gauge.since(began)
         return msgspec.structs.replace(

@@ -27,6 +27,10 @@ class Loads:
         """What it took until this process could load a model. No sensor was read by then: processor seconds speak."""
         self._add("start", "load", ident, Effort(cpu_s, 0.0, "", seconds=0.0))
 
+    def add_failed(self, kind: str, ident: str, effort: Effort) -> None:
+        """What a load or an exchange took until it failed."""
+        self._add("failed", kind, ident, effort)
+
     def add_unheard(self, ident: str, generated: Generated) -> None:
         """What was made of an answer until its asker gave it up: it never learns what that took."""
         effort = Effort(generated.cpu_s, generated.joules, generated.joules_source, seconds=0.0)

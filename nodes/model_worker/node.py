@@ -80,6 +80,7 @@ class ModelWorker(Node):
             self._taught_in_vain,
             self._adopted,
             self._started,
+            self._failed,
         )
         self._loads = Loads(self._level.name)
         self._valued = 0
@@ -245,6 +246,10 @@ class ModelWorker(Node):
 
     def _started(self, cpu_s: float) -> None:
         self._loads.add_start(self.new_trace().hex(), cpu_s)
+        self._book()
+
+    def _failed(self, kind: str, effort: Effort) -> None:
+        self._loads.add_failed(kind, self.new_trace().hex(), effort)
         self._book()
 
     def _loaded(self, effort: Effort) -> None:

@@ -57,6 +57,7 @@ class Worker:
         taught_in_vain: Callable[[Taught], None] = lambda _: None,
         adopted: Callable[[AdapterAdopted], None] = lambda _: None,
         imported: Callable[[float], None] = lambda _: None,
+        in_vain: Callable[[str, Effort], None] = lambda *_: None,
     ) -> None:
         """`vault`: where attention state outlives the process.
 
@@ -64,7 +65,7 @@ class Worker:
         what it took whenever a model was loaded, `adopted` with what became of weights that were to be taken up, and
         `given_up` with what was made for somebody who no longer waits;
         `taught_in_vain` with what was taught of a request that did not come to its end; `imported` with the processor
-        seconds that it took to import an engine.
+        seconds that it took to import an engine, and `in_vain` as an engine calls it.
         """
         self._level = level
         self._clock = clock
@@ -75,6 +76,7 @@ class Worker:
         self._adopted = adopted
         self._taught_in_vain = taught_in_vain
         self._imported = imported
+        self._in_vain = in_vain
         self.gauge = Gauge(clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._settling: asyncio.Future[None] | None = None
@@ -401,6 +403,7 @@ class Worker:
             vault=self._vault,
             noticed=lambda: self._tell(self._noticed),
             loaded=lambda effort: self._tell(self._loaded, effort),
+            in_vain=lambda kind, effort: self._tell(self._in_vain, kind, effort),
             gauge=self.gauge,
         )
 

@@ -1,11 +1,18 @@
 """What work took: processor seconds always, joules where a sensor counts them; loads are booked apart from answers."""
 
-from nodes.model_worker import loads
+from collections.abc import Callable
+
+import pytest
+
+from nodes.model_worker import loading, loads
 from nodes.model_worker.effort import Effort, Gauge
 from nodes.model_worker.engine import Engine
+from nodes.model_worker.errors import ModelMemory
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loads import Loads
+from nodes.model_worker.turn import Turn
 from nodes.model_worker.worker import Worker
+from protocol.errors import BadRequest
 from protocol.messages.metabolism import Settle
 from protocol.messages.model import Generate, Generated
 from runtime.clock import VirtualClock
@@ -68,6 +75,39 @@ def test_an_answer_tells_its_own_effort_and_loading_is_told_apart(level: Level):
     assert (second.joules, len(loaded)) == (3.0, 1)
     engine.close()
     assert counter.closed
+
+
+def test_what_a_load_or_an_answer_took_until_it_failed_is_told_and_a_refusal_is_free(
+    level: Level, monkeypatch: pytest.MonkeyPatch
+):
+    told: list[tuple[str, float]] = []
+    engine = Engine(
+        level,
+        in_vain=lambda kind, effort: told.append((kind, effort.joules)),
+        gauge=Gauge(VirtualClock(), lambda _device: Counter()),
+    )
+    monkeypatch.setattr(loading, "load", failing(ModelMemory("too large")))
+    with pytest.raises(ModelMemory):
+        engine.load()
+    monkeypatch.undo()
+    engine.load()
+    with pytest.raises(BadRequest):
+        engine.generate(Generate())
+    monkeypatch.setattr(Turn, "answer", failing(RuntimeError("can't allocate memory")))
+    with pytest.raises(ModelMemory):
+        engine.generate(Generate(ids=[5, 6]))
+    engine.close()
+    assert told == [("load", 3.0), ("exchange", 3.0)]
+    owed = Loads("sensory")
+    owed.add_failed("exchange", "a", Effort(cpu_s=0.5, joules=0.0, source="", seconds=1.0))
+    assert owed.next() == Settle(ident="failed/sensory/a", kind="exchange", cpu_s=0.5)
+
+
+def failing(error: Exception) -> Callable[..., None]:
+    def fail(*_args: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_where_nothing_counts_joules_there_are_none(level: Level):
