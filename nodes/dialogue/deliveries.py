@@ -235,6 +235,7 @@ def _lesson(finished: Finished, chosen: Attempt) -> Keep:
         score=answer.score,
         verifier=answer.verifier,
         confidence=answer.confidence,
+        ids=list(chosen.generated.ids),
     )
 
 

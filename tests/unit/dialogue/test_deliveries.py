@@ -94,6 +94,8 @@ async def test_the_exchange_is_scored_then_kept_and_its_cost_settled() -> None:
     lesson = scoring.then.request
     assert isinstance(lesson, Keep)
     assert (lesson.level, lesson.answer, lesson.messages[-1].content) == ("tactical", " four .", "what is 2 plus 2")
+    assert (lesson.ids, lesson.version) == (done.chosen.generated.ids, "tactical-v1")
+    assert lesson.ids
     (settle,) = requests(done, Settle)
     assert (settle.ident, settle.cpu_s, settle.salience) == (done.answer.exchange, 0.8, 0.4)
 
