@@ -80,7 +80,7 @@ class Purse:
             if refused := await self._hold(stretch, bill):
                 return refused
             self._owe(bill)
-            self._under_way = stretch
+            self._under_way, self._lacking = stretch, 0.0
             self._gauge.use(stretch.device)
             self._mark = self._gauge.begin()
             return ""

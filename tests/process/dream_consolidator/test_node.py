@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from nodes.dream_consolidator import settings as configuration
+from nodes.dream_consolidator.bill import HELD_S
 from nodes.model_worker.folder import open_folder, weights_digest
 from protocol.messages.dream import DreamStatusRequest, StartDream
 from protocol.messages.metabolism import Books, BooksRequest, Metabolic, RequestState, Settle
@@ -141,6 +142,8 @@ async def test_it_dreams_while_the_whole_does_and_yields_when_it_is_roused(
         await system.end(NAME, signal.SIGKILL)
         while running(training):
             await asyncio.sleep(0.01)
+        (held,) = (await books(system)).held
+        assert held.expires_in_s <= HELD_S, "it is given back soon, though nobody settles it"
 
 
 async def test_a_dream_without_energy_does_not_begin_and_says_why(
