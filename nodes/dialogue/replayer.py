@@ -20,11 +20,14 @@ from nodes.dialogue.outbox import Delivery
 from nodes.dialogue.ports import Outlook
 from nodes.dialogue.replaying import JUDGE, Lesson, Sample, Tried
 from nodes.dialogue.replays import Asked, Replays
+from nodes.dialogue.reserving import SLACK_S, Means
 from nodes.dialogue.spending import Rates
 from nodes.trust_ledger.config import TrustConfig
 from protocol.errors import SageError
+from protocol.messages.metabolism import Reserve, Reserved, Settle
 from protocol.messages.model import Generate, Generated
 from protocol.messages.trust import Replayed, TrustTable
+from runtime.power.costs import LevelCosts
 from runtime.verifiers import Verifier, judge
 
 
@@ -35,6 +38,10 @@ class World(Protocol):
         """A level's answer. Raises a `SageError` where there is none."""
 
     async def deliver(self, owed: Sequence[Delivery]) -> None: ...
+
+    def costs(self, level: str) -> LevelCosts | None: ...
+
+    async def reserve(self, request: Reserve, trace: bytes) -> Reserved: ...
 
     def wall_ns(self) -> int: ...
 
@@ -65,7 +72,8 @@ class Replayer:
     ) -> Replayed:
         """Put up to `count` questions through all levels, then tune. What was tried is kept if it is interrupted.
 
-        `go_on` is asked before every question; without it nothing is tuned until the next replay.
+        `go_on` is asked before every question, and energy held for it; without either nothing is tuned until the next
+        replay.
         """
         async with self._one:
             waiting = await asyncio.to_thread(self.kept.waiting, count)
@@ -74,6 +82,10 @@ class Replayer:
                 if not go_on():
                     self.counts["interrupted"] += 1
                     return told(self.kept.lesson, done=number - 1, total=len(waiting), failed=failed)
+                if refused := await self._refused(asked, rates):
+                    self.counts["refused"] += 1
+                    found = told(self.kept.lesson, done=number - 1, total=len(waiting), failed=failed)
+                    return msgspec.structs.replace(found, why=f"there is no energy to go on ({refused}); {found.why}")
                 try:
                     await self._try(asked, rates)
                 except SageError:
@@ -95,8 +107,43 @@ class Replayer:
     def stats(self) -> dict[str, float]:
         return {**self.counts, **self.kept.stats()}
 
+    async def _refused(self, asked: Asked, rates: Rates) -> str:
+        """Have energy held for what all levels would say; why there is none, empty where there is."""
+        means = Means(
+            levels=self.config.levels,
+            costs=self.world.costs,
+            table=self.world.outlook().table,
+            rates=rates,
+            characters=sum(len(message.content) for message in asked.messages),
+            new_tokens=0,
+        )
+        atp = sum(means.estimate(level.name) for level in self.config.levels)
+        if not atp:
+            return ""
+        ttl_s = len(self.config.levels) * self.config.replay.answer + SLACK_S
+        try:
+            reserved = await self.world.reserve(Reserve(ident=_name(asked), kind="dream", atp=atp, ttl_s=ttl_s), b"")
+        except SageError:
+            self.counts["without.reserve"] += 1
+            return ""
+        return "" if reserved.granted else reserved.reason
+
+    async def _answers(self, asked: Asked, rates: Rates) -> list[Generated]:
+        """What every level says. Where one fails, what the others took is settled all the same."""
+        answers: list[Generated] = []
+        try:
+            for level in self.config.levels:
+                answers.append(await self._ask(level, asked))  # noqa: PERF401  those before a failure count
+        except BaseException:
+            if answers:
+                ident = f"{_name(asked)}/{self.world.wall_ns()}"
+                bill = msgspec.structs.replace(_bill(ident, answers, rates), out_of=_name(asked))
+                await self.world.deliver([Delivery(METABOLISM, ident, bill)])
+            raise
+        return answers
+
     async def _try(self, asked: Asked, rates: Rates) -> None:
-        answers = [await self._ask(level, asked) for level in self.config.levels]
+        answers = await self._answers(asked, rates)
         source, scores = self._judged(asked, answers)
         costs = [rates.atp(answer.cpu_s, answer.joules) for answer in answers]
         measured = all(cost > 0 for cost in costs)  # else they are compared as they are configured
@@ -113,7 +160,7 @@ class Replayer:
             for level, answer, score, cost in zip(self.config.levels, answers, scores, costs, strict=True)
         )
         sample = Sample(
-            exchange=f"{asked.exchange}/replayed",
+            exchange=_name(asked),
             query=asked.query,
             tried=tried,
             source=source,
@@ -121,8 +168,7 @@ class Replayer:
             alarmed=_alarmed(self.world.outlook().table, answers),
         )
         owed = [Delivery(TRUST, f"{sample.exchange}/{one.level}", one) for one in replaying.outcomes(sample)]
-        bill = spending.bill(sample.exchange, [spending.of(one) for one in answers], rates)
-        owed.append(Delivery(METABOLISM, sample.exchange, msgspec.structs.replace(bill, kind="dream")))
+        owed.append(Delivery(METABOLISM, sample.exchange, _bill(sample.exchange, answers, rates)))
         await self.world.deliver(owed)
         await asyncio.to_thread(self.kept.replayed, asked.exchange, sample)
         self.counts["replayed"] += 1
@@ -151,6 +197,15 @@ class Replayer:
             return lesson
         await asyncio.to_thread(self.kept.learned, lesson)
         return lesson
+
+
+def _name(asked: Asked) -> str:
+    return f"{asked.exchange}/replayed"
+
+
+def _bill(ident: str, answers: Sequence[Generated], rates: Rates) -> Settle:
+    bill = spending.bill(ident, [spending.of(one) for one in answers], rates)
+    return msgspec.structs.replace(bill, kind="dream")
 
 
 def _alarmed(table: TrustTable, answers: Sequence[Generated]) -> tuple[str, ...]:

@@ -21,10 +21,12 @@ from nodes.dialogue.store import Store
 from nodes.dialogue.tuning import Tuning
 from nodes.trust_ledger.features import Query
 from protocol.errors import UnknownNode
-from protocol.messages.metabolism import Settle
+from protocol.messages.metabolism import Reserve, Reserved, Settle
 from protocol.messages.model import ChatMessage, Generate, Generated
 from protocol.messages.trust import Outcome
+from runtime.power.costs import LevelCosts
 from runtime.verifiers import Verdict
+from tests.unit.dialogue.test_reserving import costs
 
 CONFIG, TRUST = load(), load_trust()
 LEVELS = [level.name for level in CONFIG.levels]
@@ -143,6 +145,9 @@ class World:
         self.told: list[Delivery] = []
         self.asked: list[Generate] = []
         self.away = ""
+        self.costed: dict[str, LevelCosts] = {}
+        self.wishes: list[Reserve] = []
+        self.available = 100.0
 
     async def generate_whole(self, worker: str, request: Generate) -> Generated:
         self.asked.append(request)
@@ -164,6 +169,20 @@ class World:
             cpu_s=0.5,
             reply_nll=0.1,
             reply_peak=0.2,
+        )
+
+    def costs(self, level: str) -> LevelCosts | None:
+        return self.costed.get(level)
+
+    async def reserve(self, request: Reserve, trace: bytes) -> Reserved:
+        self.wishes.append(request)
+        granted = request.atp <= self.available
+        return Reserved(
+            ident=request.ident,
+            granted=granted,
+            atp=request.atp if granted else 0.0,
+            remaining=self.available,
+            reason="" if granted else "too dear",
         )
 
     async def deliver(self, owed: Sequence[Delivery]) -> None:
@@ -220,9 +239,28 @@ async def test_a_question_that_a_level_does_not_answer_waits_for_another_night(k
     kept.keep(asked(1))
     replayer = Replayer(CONFIG, TRUST, [], kept, world)
     found = await replayer.replay(9, Rates(cpu_s=1.0))
-    assert (found.failed, world.told) == (1, [])
+    assert found.failed == 1
+    (bill,) = (one.request for one in world.told)
+    assert (bill.ident, bill.out_of) == ("e1/replayed/1", "e1/replayed")
+    assert (bill.kind, bill.cpu_s) == ("dream", 1.0), "what the other two took"
     assert replayer.stats()["failed"] == 1
     assert len(kept.waiting(9)) == 1
+
+
+async def test_energy_is_held_for_a_question_before_it_is_replayed_and_without_it_nothing_is(kept: Replays) -> None:
+    world = World()
+    world.costed = {"sensory": costs(2.0), "tactical": costs(6.0), "specialized": costs(20.0)}
+    for number in range(2):
+        kept.keep(asked(number))
+    replayer = Replayer(CONFIG, TRUST, [], kept, world)
+    await replayer.replay(1, Rates(cpu_s=0.5))
+    (wish,) = world.wishes
+    assert (wish.ident, wish.kind, wish.atp) == ("e0/replayed", "dream", 14.0)
+    world.available = 13.9
+    refused = await replayer.replay(1, Rates(cpu_s=0.5))
+    assert (refused.done, refused.total) == (0, 1)
+    assert refused.why.startswith("there is no energy to go on (too dear); ")
+    assert len(kept.samples()) == len(kept.waiting(9)) == 1
 
 
 async def test_a_replay_stops_when_somebody_stirs_and_what_was_tried_is_kept(kept: Replays) -> None:
