@@ -61,10 +61,11 @@ def main(arguments: Sequence[str]) -> int:
 def distill(bench: Workbench, verifiers: Sequence[Verifier]) -> Outcome:
     """All stages of the dream in `bench`, from wherever it stands."""
     with appointed(bench) as teacher:
-        return _distill(bench, teacher, verifiers)
+        return distill_from(teacher, bench, verifiers)
 
 
-def _distill(bench: Workbench, teacher: Teacher, verifiers: Sequence[Verifier]) -> Outcome:
+def distill_from(teacher: Teacher, bench: Workbench, verifiers: Sequence[Verifier]) -> Outcome:
+    """As `distill`, from this teacher."""
     folder, job = bench.folder, bench.job
     material, asked = folder.material(), self_asked(bench)
     own = answers(bench, "own", (*asked.lessons, *asked.development), job.student, bench.in_force, whole=True)
