@@ -106,6 +106,7 @@ class DreamConsolidator(Node):
 
     async def start(self) -> None:
         self.stats_record("examples", self._collector.stats)
+        self.stats_record("energy", self._purse.stats)
         await self._forget_derived()
         self._say_adapters()
         self.spawn(self._keep_telling())

@@ -17,7 +17,7 @@ from nodes.dream_consolidator.bill import Bill
 from nodes.dream_consolidator.charges import Charges
 from nodes.dream_consolidator.settings import Dreaming
 from nodes.model_worker.effort import Gauge, Mark
-from protocol.errors import SageError
+from protocol.errors import BadRequest, SageError
 from protocol.messages.metabolism import Energy, Reserve, Reserved, Settle, Settled
 from runtime import power
 from runtime.power import Meter
@@ -72,6 +72,10 @@ class Purse:
             return False
         self._lacking = 0.0
         return True
+
+    def stats(self) -> dict[str, float]:
+        """Stretches that owe something, and ATP that a dream waits for."""
+        return {"owing": len(self._bills), "lacking": self._lacking}
 
     async def afford(self, stretch: Stretch) -> str:
         """Have energy held for a stretch before it begins; why it may not, empty if it may."""
@@ -153,6 +157,10 @@ class Purse:
         while (claim := bill.claim()) is not None:
             try:
                 settled: Settled = await self._call(claim)
+            except BadRequest as error:  # it will never be taken, and must not keep others from being
+                self._log.error("dream.refused", ident=claim.ident, cpu_s=claim.cpu_s, error=str(error))
+                bill.booked(0.0)
+                continue
             except SageError as error:
                 self._log.warning("dream.unsettled", leg=bill.leg, cpu_s=claim.cpu_s, error=str(error))
                 return False

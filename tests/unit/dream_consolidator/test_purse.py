@@ -15,7 +15,7 @@ from nodes.dream_consolidator.purse import MOST_OWING, Purse, Stretch
 from nodes.metabolic_controller import energy, reservations
 from nodes.metabolic_controller.config import MetabolismConfig
 from nodes.model_worker.effort import Gauge
-from protocol.errors import DeadlineExceeded
+from protocol.errors import BadRequest, DeadlineExceeded
 from protocol.messages.metabolism import Metabolic, Reserve, Reserved, Settle, Settled
 from runtime import config as files
 from runtime import paths
@@ -35,10 +35,13 @@ class Controller:
         self.asked: list[Reserve | Settle] = []
         self.booked: dict[str, int] = {}
         self.gone = False
+        self.refuses = ""
 
     async def __call__(self, request: Reserve | Settle) -> Reserved | Settled:
         if self.gone:
             raise DeadlineExceeded("no answer in time")
+        if request.ident == self.refuses:
+            raise BadRequest("no amount")
         self.asked.append(request)
         await asyncio.sleep(0)
         if isinstance(request, Reserve):
@@ -150,6 +153,18 @@ async def test_without_a_controller_it_dreams_and_what_it_owes_is_claimed_later(
     await mine.charge(2.0)
     assert controller.account.spent == {"dream": 4 * energy.MICRO}
     assert list(controller.booked.items())[:3] == [("a/1/1", 2_000_000), ("a/1/2", 1_000_000), ("a/1", 0)]
+
+
+async def test_a_claim_that_is_refused_for_good_keeps_no_other_from_being_booked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    controller = Controller(100)
+    controller.refuses = "a/1/1"
+    mine = purse(controller, tmp_path)
+    await mine.afford(stretch("a/1"))
+    await mine.close(6.0, ended=True)
+    assert "dream.refused" in capsys.readouterr().out
+    assert (controller.booked, controller.held, mine.stats()) == ({"a/1": 0}, 0.0, {"owing": 0, "lacking": 0.0})
 
 
 async def test_a_charge_and_the_end_at_the_same_time_claim_nothing_twice(tmp_path: Path) -> None:
