@@ -280,7 +280,7 @@ class Responder:
                 table=outlook.table,
                 versions=self.versions,
                 policy="cheapest" if policy == NOBODY else policy,
-                atp=outlook.energy.atp - outlook.energy.reserved if outlook.energy else None,
+                atp=spending.free(outlook.energy) if outlook.energy else None,
                 asked_for=exchange.ask.level,
                 session_level=before.level,
                 draw=self.ports.draw(),

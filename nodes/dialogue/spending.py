@@ -44,6 +44,11 @@ def rates(energy: Energy | None) -> Rates:
     return Rates(energy.atp_per_cpu_s, energy.atp_per_joule) if energy else Rates()
 
 
+def free(energy: Energy) -> float:
+    """ATP there is for an answer: what is left, save what others who wait for one have had held."""
+    return energy.atp - energy.reserved + energy.reserved_for_dreams
+
+
 def of(generated: Generated) -> Spent:
     return Spent(generated.cpu_s, generated.joules, generated.joules_source)
 

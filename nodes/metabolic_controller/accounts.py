@@ -58,6 +58,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     def reserved(self) -> int:
         return self.balances.get(RESERVED, 0)
 
+    def reserved_for(self, kind: str) -> int:
+        return sum(one.micro for one in self.held.values() if one.kind == kind)
+
     @property
     def left(self) -> int:
         """Not spent: free or held, in micro-ATP."""

@@ -106,6 +106,7 @@ def statement(account: Account, config: EnergyConfig, source: str = "cpu") -> En
         atp_per_cpu_s=config.atp_per_cpu_s,
         atp_per_joule=config.atp_per_joule,
         reserved=account.reserved / MICRO,
+        reserved_for_dreams=account.reserved_for("dream") / MICRO,
         from_reserve=account.reserve / MICRO,
     )
 

@@ -3,8 +3,8 @@
 Who is refused, and who never is:
 
     anything in CRISIS            granted: energy is ignored
-    an exchange                   granted down to the overdraft, for a person waits for the answer;
-                                  what would go beyond is refused, so that a cheaper level is chosen
+    an exchange                   granted down to the overdraft, for a person waits for the answer, and whatever dreams
+                                  hold; what would go beyond is refused, so that a cheaper level is chosen
     an exchange that has nothing  granted: people are answered; what it spends beyond the overdraft comes out of the
     cheaper to turn to (`least`)  reserve when it is settled
     a dream, a load               granted from what there is; a dream that is refused does not begin
@@ -46,7 +46,8 @@ def reserve(
     account: Account, wish: Reserve, settled: int | None, state: Metabolic, config: EnergyConfig, now_s: float
 ) -> Reserving:
     """Hold as much as `wish` asks for. `settled` is what its ident was charged already, None if it was not."""
-    available = max(0, account.budget + (micro(config.overdraft) if wish.kind == "exchange" else 0))
+    beyond = micro(config.overdraft) + account.reserved_for("dream") if wish.kind == "exchange" else 0
+    available = max(0, account.budget + beyond)
     if settled is not None:
         return Reserving(account=account, granted=True, available=available, reason="settled already", repeated=True)
     known = account.held.get(wish.ident)

@@ -58,6 +58,8 @@ class Energy(msgspec.Struct, frozen=True, kw_only=True):
     atp_per_joule: float = 0.0
     reserved: float = 0.0
     """Of what is left, the part that is held for what is under way."""
+    reserved_for_dreams: float = 0.0
+    """Of that, what is held for dreams: whoever waits for an answer goes first, and may have it."""
     from_reserve: float = 0.0
     """Of the income, the part that was spent beyond the overdraft."""
 

@@ -247,13 +247,27 @@ async def test_what_is_held_is_given_back_where_nobody_waits_any_more_before_a_m
 
 
 @pytest.mark.parametrize(
-    ("atp", "reserved", "level"), [(80.0, 0.0, "specialized"), (0.0, 0.0, "tactical"), (80.0, 80.0, "tactical")]
+    ("atp", "reserved", "for_dreams", "level"),
+    [
+        (80.0, 0.0, 0.0, "specialized"),
+        (0.0, 0.0, 0.0, "tactical"),
+        (80.0, 80.0, 0.0, "tactical"),
+        (80.0, 80.0, 80.0, "specialized"),
+    ],
 )
 async def test_a_poor_account_moves_the_choice_to_a_cheaper_level_and_refuses_nobody(
-    world: World, atp: float, reserved: float, level: str
+    world: World, atp: float, reserved: float, for_dreams: float, level: str
 ) -> None:
     """What is held for others is not there to be spent. Nobody notices wrong answers here: no cascade evens it out."""
-    world.energy = Energy(atp=atp, capacity=100, income=0, spent={}, atp_per_cpu_s=0.5, reserved=reserved)
+    world.energy = Energy(
+        atp=atp,
+        capacity=100,
+        income=0,
+        spent={},
+        atp_per_cpu_s=0.5,
+        reserved=reserved,
+        reserved_for_dreams=for_dreams,
+    )
     config = msgspec.structs.replace(CONFIG, choice=ChoiceSettings(noticed=0.0, alarms=0.0))
     answer = await responder(world, config=config).respond(world.exchange("what is 2 plus 2"))
     assert (answer.answered_by, len(world.wishes)) == (level, 1)

@@ -96,6 +96,16 @@ def test_only_exchanges_overdraw(kind: str, most: float):
     assert refused.reason == f"{most + 0.5:.2f} ATP were asked for, {most:.2f} may be had"
 
 
+def test_what_a_dream_holds_is_there_for_whoever_waits_for_an_answer_and_for_no_other_dream():
+    held = reserve(energy.holding(50), 40, ident="d", kind="dream").account
+    assert not reserve(held, 15, ident="e", kind="dream").granted
+    asked = reserve(held, 75)
+    assert (asked.granted, asked.available, asked.account.budget) == (True, 0, -65 * MICRO)
+    assert not reserve(held, 75.5).granted
+    assert not reserve(asked.account, 50, ident="d", kind="dream").granted, "now the dream has no more to hold"
+    assert energy.statement(held, CONFIG).reserved_for_dreams == 40.0
+
+
 def test_nobody_is_refused_in_a_crisis():
     for kind in ("exchange", "dream", "load"):
         assert reserve(energy.holding(-25), 1000, Metabolic.CRISIS, kind=kind).granted
