@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from protocol.errors import CalleeLost
 from protocol.messages.dialogue import Ask
 from protocol.messages.metabolism import Books, BooksRequest
@@ -20,6 +22,7 @@ TOLD = 5
 """Pieces of the answer that are heard before the worker is killed; with each at least one token."""
 
 
+@pytest.mark.slow
 async def test_what_a_killed_worker_had_spent_is_billed_by_the_tokens_that_came(tmp_path: Path) -> None:
     model = tiny.save(tmp_path / "small", max_position_embeddings=8000, eos_token_id=None)
     second_a_token = LevelCosts(
