@@ -56,7 +56,7 @@ def pool(count: int, seed: int, report: Callable[[str], None]) -> list[Asked]:
     path = cache_dir("experiment-trust") / f"answers-{digest(asked)[:16]}.msgpack"
     if path.exists():
         return msgspec.msgpack.decode(path.read_bytes(), type=list[Asked])
-    said = [list(_answers(size, asked, report)) for size in SIZES]
+    said = [list(answers(size, asked, report)) for size in SIZES]
     found = [
         Asked(
             row=f"{one.skill}/{one.difficulty}",
@@ -79,7 +79,7 @@ def digest(asked: Sequence[Question]) -> str:
     return whole.hexdigest()
 
 
-def _answers(size: str, asked: Sequence[Question], report: Callable[[str], None]) -> Iterator[Said]:
+def answers(size: str, asked: Sequence[Question], report: Callable[[str], None]) -> Iterator[Said]:
     """The answers of one size, in the order of the questions; those of like length go through the model together."""
     model, tokenizer = load(SIZES[size].folder)
     prompts = [
