@@ -21,8 +21,11 @@ class Kind(NamedTuple):
     check: Check
     same: Callable[[str], str] = str.casefold
     """What two spellings of the same have in common."""
+    needs: frozenset[str] = frozenset()
+    """Characters without any of which a text holds none; empty: unknown."""
 
 
+_DIGITS = frozenset("0123456789")
 _IBAN_COUNTRIES = {
     15: "NO",
     16: "BE",
@@ -128,12 +131,17 @@ KINDS: dict[str, Kind] = {
         r"|[?&](?:access_token|api_?key|auth|key|pass(?:word|wd)?|secret|sig(?:nature)?|token)=([^\s&#]+))",
         whole,
         str,
+        frozenset("@="),
     ),
-    "email": Kind(r"(?i)[\p{L}\p{N}._%+'-]*[\p{L}\p{N}_%+-]@(?:[\p{L}\p{N}-]+\.)+\p{L}{2,}", whole),
-    "iban": Kind(r"(?i)[a-z]{2}[0-9]{2}(?: ?[a-z0-9]{4}){2,7}(?: ?[a-z0-9]{1,3})?", _iban, _bare),
-    "card": Kind(r"[0-9](?:[ -]?[0-9]){12,18}", _card, _digits),
+    "email": Kind(
+        r"(?i)[\p{L}\p{N}._%+'-]*[\p{L}\p{N}_%+-]@(?:[\p{L}\p{N}-]+\.)+\p{L}{2,}", whole, needs=frozenset("@")
+    ),
+    "iban": Kind(r"(?i)[a-z]{2}[0-9]{2}(?: ?[a-z0-9]{4}){2,7}(?: ?[a-z0-9]{1,3})?", _iban, _bare, _DIGITS),
+    "card": Kind(r"[0-9](?:[ -]?[0-9]){12,18}", _card, _digits, _DIGITS),
     "ip": Kind(
-        r"(?i)(?:[0-9a-f]{0,4}:){2,7}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f]{0,4})|[0-9]{1,3}(?:\.[0-9]{1,3}){3}", _ip
+        r"(?i)(?:[0-9a-f]{0,4}:){2,7}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f]{0,4})|[0-9]{1,3}(?:\.[0-9]{1,3}){3}",
+        _ip,
+        needs=_DIGITS,
     ),
-    "phone": Kind(r"(?:\+|\(\+?)?[0-9](?:[ ()/.-]{0,2}[0-9]){6,14}", _phone, _digits),
+    "phone": Kind(r"(?:\+|\(\+?)?[0-9](?:[ ()/.-]{0,2}[0-9]){6,14}", _phone, _digits, _DIGITS),
 }

@@ -38,6 +38,8 @@ _PARTICULAR_WORDS = (
 )
 _PARTICULAR = frozenset(_PARTICULAR_WORDS.split())
 
+_ROLES = frozenset(["<system>", "<user>", "<assistant>", "<tool>"])
+
 
 class Form(NamedTuple):
     """What is compared of an exchange: the turns before, the question, the answer."""
@@ -46,11 +48,8 @@ class Form(NamedTuple):
     """Their words, without those that are not heard."""
     asked: tuple[str, ...]
     """The words of the question's last sentence."""
-
-    @property
-    def particulars(self) -> tuple[tuple[str, ...], ...]:
-        """Numbers, negations and signs of each part, in their order."""
-        return tuple(tuple(word for word in part if _particular(word)) for part in self.parts)
+    particulars: tuple[tuple[str, ...], ...]
+    """Numbers, negations and signs of each part, in their order."""
 
     def shingles(self) -> tuple[frozenset[tuple[str, ...]], ...]:
         return tuple(_shingles(part) for part in self.parts)
@@ -62,7 +61,8 @@ def form(messages: Sequence[ChatMessage], answer: str, unheard: Collection[str])
     question = messages[-1].content
     sentences = [words(sentence, unheard) for sentence in _SENTENCE_END.split(question)]
     asked = next((sentence for sentence in reversed(sentences) if sentence), ())
-    return Form((tuple(before), words(question, unheard), words(answer, unheard)), asked)
+    parts = (tuple(before), words(question, unheard), words(answer, unheard))
+    return Form(parts, asked, tuple(tuple([word for word in part if _particular(word)]) for part in parts))
 
 
 def words(text: str, unheard: Collection[str]) -> tuple[str, ...]:
@@ -71,7 +71,7 @@ def words(text: str, unheard: Collection[str]) -> tuple[str, ...]:
     Where nothing else is said, what is not heard counts.
     """
     text = text.casefold()
-    for shortened, full in _SHORTENED:
+    for shortened, full in _SHORTENED if "'" in text or "’" in text else ():
         text = shortened.sub(full, text)
     found = [word for word in _TOKEN.findall(text) if word not in _PUNCTUATION]
     return tuple([word for word in found if word not in unheard] or found)
@@ -125,4 +125,4 @@ def _shingles(part: Sequence[str]) -> frozenset[tuple[str, ...]]:
 
 
 def _particular(word: str) -> bool:
-    return word in _PARTICULAR or (not word[0].isalpha() and word[0] != "<") or any(map(str.isdigit, word))
+    return word in _PARTICULAR or not (word.isalpha() or word in _ROLES)

@@ -145,6 +145,8 @@ class _Finder:
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where something is, from left to right, none inside another."""
+        if self.kind.needs and self.kind.needs.isdisjoint(text):
+            return
         place = 0
         while (match := self._pattern.search(text, place)) is not None:
             group = match.lastindex or 0
