@@ -219,7 +219,8 @@ class Dreamer:
             dream=ident,
             student=self._levels.by_name(chosen.level),
             teacher=self._levels.by_name(self._teacher(chosen.level)),
-            champion=self._adapters.current(chosen.level),
+            # Nothing of what was forgotten is rehearsed again through the answers of what learned from it.
+            champion=Adapter(level=chosen.level) if chosen.due else self._adapters.current(chosen.level),
             settings=self._settings,
             seed=int.from_bytes(hashlib.sha256(ident.encode()).digest()[:6], "big"),
             material_ns=self._collector.latest_ns,
@@ -278,24 +279,21 @@ class Dreamer:
         level, promoted = job.student.name, None
         if completed.promoted:
             on_progress(DreamProgress(dream=job.dream, stage="promote", done=0, total=1))
-            promoted = self._adapters.current(level)
-            if promoted.dream != job.dream:
-                outcome = folder.outcome()
-                assert outcome is not None, "a promotion follows from an outcome"
-                now_ns = self._clock.wall_ns()
-                made = Made(
-                    dream=job.dream,
-                    base_version=outcome.base_version,
-                    parent=job.champion.digest,
-                    teacher=job.teacher.name,
-                    exchanges=learned_from(folder.material()),
-                    settings=settings_digest(job.settings),
-                    verdict=completed,
-                    made_ns=now_ns,
-                )
-                share = self._settings.canary.share
-                admitted = self._adapters.admit(folder.candidate, level, made, share=share, now_ns=now_ns)
-                promoted = admitted.adapter
+            outcome = folder.outcome()
+            assert outcome is not None, "a promotion follows from an outcome"
+            now_ns = self._clock.wall_ns()
+            made = Made(
+                dream=job.dream,
+                base_version=outcome.base_version,
+                parent=job.champion.digest,
+                teacher=job.teacher.name,
+                exchanges=learned_from(folder.material()),
+                settings=settings_digest(job.settings),
+                verdict=completed,
+                made_ns=now_ns,
+            )
+            share = self._settings.canary.share
+            promoted = self._adapters.admit(folder.candidate, level, made, share=share, now_ns=now_ns).adapter
         self._journal.write(completed, job.material_ns, self._clock.wall_ns())
         folder.remove()
         return promoted

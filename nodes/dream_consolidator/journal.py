@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from nodes.dream_consolidator.collector.tables import open_database
-from protocol.messages.dream import DreamCompleted
+from protocol.messages.dream import DreamCompleted, DreamRecord
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS dream (
@@ -36,6 +36,17 @@ class Journal:
         row = self._database.execute("SELECT record FROM dream ORDER BY ended_ns DESC LIMIT 1").fetchone()
         return msgspec.msgpack.decode(row[0], type=DreamCompleted) if row else None
 
+    def records(self, limit: int) -> list[DreamRecord]:
+        """The last dreams, newest first."""
+        rows = self._database.execute("SELECT record, ended_ns FROM dream ORDER BY ended_ns DESC LIMIT ?", (limit,))
+        return [_record(*row) for row in rows]
+
+    def find(self, beginning: str) -> DreamRecord | None:
+        """The last dream whose name begins so."""
+        query = "SELECT record, ended_ns FROM dream WHERE substr(dream, 1, ?) = ? ORDER BY ended_ns DESC LIMIT 1"
+        row = self._database.execute(query, (len(beginning), beginning)).fetchone()
+        return _record(*row) if row else None
+
     def tested(self, level: str, before: str) -> list[bool]:
         """Whether each of the level's other dreams that were put to the test was promoted, oldest first."""
         query = "SELECT record FROM dream WHERE level = ? AND dream != ? ORDER BY ended_ns, dream"
@@ -50,3 +61,7 @@ class Journal:
 
     def close(self) -> None:
         self._database.close()
+
+
+def _record(record: bytes, ended_ns: int) -> DreamRecord:
+    return DreamRecord(completed=msgspec.msgpack.decode(record, type=DreamCompleted), ended_ns=ended_ns)

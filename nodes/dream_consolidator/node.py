@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import msgspec
 
 from nodes.dream_consolidator import settings as configuration
 from nodes.dream_consolidator.adapters.registry import Adapters
+from nodes.dream_consolidator.adapters.trials import Trials
 from nodes.dream_consolidator.charges import Charges
 from nodes.dream_consolidator.collector.store import Collector
 from nodes.dream_consolidator.dream import Dreamer, Ended
 from nodes.dream_consolidator.job import PURPOSE
 from nodes.dream_consolidator.journal import Journal
-from nodes.dream_consolidator.pace import CHARGE_S, TELL_S
+from nodes.dream_consolidator.pace import CHARGE_S, LOOK_S, TELL_S
 from nodes.dream_consolidator.purse import Purse, sensor
 from nodes.dream_consolidator.vouching import LEDGER, validation
 from nodes.model_worker import levels as model_levels
@@ -25,22 +26,33 @@ from protocol import ids
 from protocol.errors import BadRequest, SageError
 from protocol.messages.dream import (
     Adapter,
+    AdapterAdopted,
+    AdapterDecided,
     DreamBacklog,
     DreamCompleted,
     DreamProgress,
+    DreamShown,
     DreamStatus,
     DreamStatusRequest,
+    DreamStopped,
     ExamplesForgotten,
     ExamplesListed,
     ForgetExamples,
+    History,
+    HistoryRequest,
     Keep,
     Kept,
     ListExamples,
     Revise,
     Revised,
+    RollBack,
+    RolledBack,
+    ShowDream,
     StartDream,
+    StopDream,
 )
 from protocol.messages.metabolism import Energy, Metabolic, MetabolicState, Reserve, Settle
+from protocol.messages.trust import TrustRecorded, TrustTable
 from runtime.node import Call, Event, Node, on, run, serve
 from runtime.paths import private_directory
 from runtime.sealing import Sealer
@@ -78,6 +90,7 @@ class DreamConsolidator(Node):
         )
         self._journal = Journal(directory / "journal.sqlite")
         self._adapters = Adapters.load(self.state_dir)
+        self._trials = Trials(self._adapters, settings.canary)
         charges = Charges(directory / "charges.json")
         if charges.problem:
             self.log.warning("dream.charges_lost", problem=charges.problem)
@@ -110,6 +123,7 @@ class DreamConsolidator(Node):
         await self._forget_derived()
         self._say_adapters()
         self.spawn(self._keep_telling())
+        self.spawn(self._keep_looking())
 
     async def stop(self) -> None:
         await self._interrupt()
@@ -125,6 +139,18 @@ class DreamConsolidator(Node):
             self._begin(asked_for=False, reason=state.reason)
         elif not (state.state is Metabolic.REST and self._asked_for):
             await self._interrupt()
+
+    @on(TrustRecorded)
+    async def outcome_said(self, event: Event[TrustRecorded]) -> None:
+        self._decided(self._trials.heard(event.body, self.clock.wall_ns()))
+
+    @on(TrustTable)
+    async def trust_said(self, event: Event[TrustTable]) -> None:
+        self._decided(self._trials.alarmed(event.body, self.clock.wall_ns()))
+
+    @on(AdapterAdopted)
+    async def adopted_said(self, event: Event[AdapterAdopted]) -> None:
+        self._decided(self._trials.adopted(event.body, self.clock.wall_ns()))
 
     @on(Energy)
     async def energy_said(self, event: Event[Energy]) -> None:
@@ -178,6 +204,40 @@ class DreamConsolidator(Node):
             return await dreaming
         finally:
             self._followers.discard(follower)
+
+    @serve(StopDream)
+    async def stop_dream(self, request: StopDream, call: Call) -> DreamStopped:
+        """Answered once nothing of it runs. It goes on from there another time."""
+        dreaming = self._dreaming if self._is_dreaming() else None
+        await self._interrupt()
+        return DreamStopped(dream=(await dreaming).dream if dreaming is not None else "")
+
+    @serve(HistoryRequest)
+    async def history(self, request: HistoryRequest, call: Call) -> History:
+        return History(dreams=self._journal.records(request.limit), versions=self._adapters.lineages())
+
+    @serve(ShowDream)
+    async def show(self, request: ShowDream, call: Call) -> DreamShown:
+        """One dream and what it left. BadRequest where there is none of that name."""
+        last = self._journal.last() if request.ident == "last" else None
+        wanted = last.dream if last else request.ident
+        version = self._adapters.find(wanted)
+        record = self._journal.find(version.adapter.dream if version else wanted) if wanted else None
+        if record is None and version is None:
+            raise BadRequest(
+                f"there is no dream {request.ident!r}", place="dream/show", remedy="`sage dream history` names them"
+            )
+        found = version or (self._adapters.find(record.completed.dream) if record else None)
+        lineage = next((each for each in self._adapters.lineages() if found and each.dream == found.adapter.dream), None)
+        if lineage is not None and lineage.state == "challenger":
+            lineage = msgspec.structs.replace(lineage, standing=self._trials.standing(lineage.level))
+        return DreamShown(dream=record, lineage=lineage)
+
+    @serve(RollBack)
+    async def roll_back(self, wish: RollBack, call: Call) -> RolledBack:
+        rolled_back, decided = self._trials.roll_back(wish, self.clock.wall_ns())
+        self._decided(decided)
+        return rolled_back
 
     @serve(DreamStatusRequest)
     async def status(self, request: DreamStatusRequest, call: Call) -> DreamStatus:
@@ -259,6 +319,21 @@ class DreamConsolidator(Node):
             self._say_adapters()
             self.spawn(self._vouch(completed, ended.promoted))
         self.publish(completed)
+
+    def _decided(self, decisions: Sequence[AdapterDecided]) -> None:
+        """Say what became of learned weights, and have the workers answer accordingly."""
+        for each in decisions:
+            level, digest, instead = each.level, each.digest, each.instead
+            self.log.warning("adapter.decided", level=level, digest=digest, state=each.state, why=each.why, instead=instead)
+            self.publish(each)
+        if decisions:
+            self._say_adapters()
+
+    async def _keep_looking(self) -> None:
+        """A trial ends by its time, whatever is heard."""
+        while True:
+            self._decided(self._trials.look(self.clock.wall_ns()))
+            await asyncio.sleep(LOOK_S)
 
     def _say_adapters(self) -> None:
         """Have the workers answer with what is in force or on trial, as far as its record verifies."""

@@ -106,10 +106,10 @@ class Adapters:
         The folder is moved; weights known already are not stored twice. Repeated after a crash it goes on from there.
         Raises what `open_folder` raises, and SealError for a record of the same dream that was changed.
         """
-        adapter = self._stored(candidate, level, made)
         known = next((each for each in self.versions if each.adapter.dream == made.dream), None)
         if known is not None:
             return known
+        adapter = self._stored(candidate, level, made)
         champion = self.champion(level)
         # The same weights again cannot be measured against themselves.
         tried = share > 0 and (champion is None or champion.adapter.digest != adapter.digest)
