@@ -228,7 +228,8 @@ class DreamConsolidator(Node):
                 f"there is no dream {request.ident!r}", place="dream/show", remedy="`sage dream history` names them"
             )
         found = version or (self._adapters.find(record.completed.dream) if record else None)
-        lineage = next((each for each in self._adapters.lineages() if found and each.dream == found.adapter.dream), None)
+        name = found.adapter.dream if found else ""
+        lineage = next((each for each in self._adapters.lineages() if each.dream == name), None)
         if lineage is not None and lineage.state == "challenger":
             lineage = msgspec.structs.replace(lineage, standing=self._trials.standing(lineage.level))
         return DreamShown(dream=record, lineage=lineage)
@@ -323,8 +324,7 @@ class DreamConsolidator(Node):
     def _decided(self, decisions: Sequence[AdapterDecided]) -> None:
         """Say what became of learned weights, and have the workers answer accordingly."""
         for each in decisions:
-            level, digest, instead = each.level, each.digest, each.instead
-            self.log.warning("adapter.decided", level=level, digest=digest, state=each.state, why=each.why, instead=instead)
+            self.log.warning("adapter.decided", level=each.level, digest=each.digest, state=each.state, why=each.why)
             self.publish(each)
         if decisions:
             self._say_adapters()

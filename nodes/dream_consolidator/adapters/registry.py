@@ -111,8 +111,9 @@ class Adapters:
             return known
         adapter = self._stored(candidate, level, made)
         champion = self.champion(level)
-        # The same weights again cannot be measured against themselves.
-        tried = share > 0 and (champion is None or champion.adapter.digest != adapter.digest)
+        # The same weights again cannot be measured against themselves, and what learned from forgotten data must go.
+        at_once = champion is not None and (champion.forgotten or champion.adapter.digest == adapter.digest)
+        tried = share > 0 and not at_once
         version = Version(
             adapter=adapter,
             state="challenger" if tried else "champion",
