@@ -20,7 +20,7 @@ from typing import Literal
 
 import msgspec
 
-from nodes.dream_consolidator.collector.examples import Example, conversation_digest, lot, normalised
+from nodes.dream_consolidator.collector.examples import Example, conversation_digest, lot, merit, normalised
 from nodes.dream_consolidator.selection.drawing import diverse, shares, systematic
 from nodes.dream_consolidator.selection.nearness import Nearness
 from nodes.dream_consolidator.selection.split import Split, template
@@ -134,7 +134,7 @@ def best_of_each_question(examples: Iterable[Example], rank: dict[str, int], sec
     best: dict[str, Example] = {}
     for example in examples:
         key = conversation_digest(secret, example.messages)
-        if key not in best or _merit(example, rank) > _merit(best[key], rank):
+        if key not in best or merit(example, rank) > merit(best[key], rank):
             best[key] = example
     return list(best.values())
 
@@ -211,8 +211,3 @@ def _lesson(example: Example, student: str, rank: dict[str, int], split: Split) 
         verified=right and usable,
         stratum=example.stratum,
     )
-
-
-def _merit(example: Example, rank: dict[str, int]) -> tuple[float, int, int]:
-    judged = 0.25 if example.score is None else float(example.score >= RIGHT)
-    return judged, rank.get(example.level, -1), example.received_ns

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
-from random import Random
-
 import msgspec
 
-from nodes.dream_consolidator.selection.lessons import answered, awaiting, corrected, sort_self_asked, taught, trials
+from nodes.dream_consolidator.selection.lessons import (
+    Answer,
+    answered,
+    awaiting,
+    corrected,
+    sort_self_asked,
+    taught,
+    trials,
+)
 from nodes.dream_consolidator.selection.select import Lesson, Material, Question
+from nodes.dream_consolidator.selection.split import Split, template
+from nodes.dream_consolidator.validation.trial import Manner
 from protocol.messages.model import ChatMessage
 from tests.process.dream_consolidator.tiny import TinyVerifier
 
@@ -38,15 +46,41 @@ def test_a_lesson_keeps_the_answer_it_has_and_one_without_any_is_left_out() -> N
     assert ([(each.answer, each.verified) for each in kept], refuted) == ([("b", True)], 0)
 
 
-def test_what_the_student_asks_itself_never_holds_a_judging_question_nor_one_twice() -> None:
-    held_out = [Question(ident="x", messages=asked("Swap ash bay?"))]
-    texts = ["swap ash bay", "", " ?! ", *(f"copy {number}" for number in range(40)), "Copy 3!", "copy 4"]
-    sorted_ = sort_self_asked(texts, held_out, Random(1))
-    every = [*sorted_.lessons, *sorted_.development, *sorted_.held_out]
-    assert sorted({each.messages[0].content for each in every}) == sorted(f"copy {number}" for number in range(40))
-    assert (len(sorted_.held_out), len(sorted_.development), len(sorted_.lessons)) == (16, 4, 20)
-    assert len({each.ident for each in every}) == 40
-    assert sort_self_asked(texts, held_out, Random(1)) == sorted_
+SPLIT = Split(secret=b"s", turn=2, held_out=0.4, step=0.1, development=0.1)
+WORDS = [f"{first}{second}" for first in "bcdfghjk" for second in "aeiou"]
+
+
+def test_what_the_student_asks_itself_is_split_as_the_store_is_and_never_twice() -> None:
+    held_out = (Question(ident="x", messages=asked("Swap ash bay?")),)
+    texts = ["swap ash bay", "", " ?! ", *(f"copy {word}" for word in WORDS), "Copy ba!", "copy be"]
+    material = Material(lessons=(lesson("copy bo"),), development=(), held_out=held_out, split=SPLIT)
+    sorted_ = sort_self_asked(texts, material, 0.8)
+    sides = {
+        "judge": [each.messages[0].content for each in sorted_.held_out],
+        "develop": [each.messages[0].content for each in sorted_.development],
+        "learn": [each.messages[0].content for each in sorted_.lessons],
+    }
+    for side, found in sides.items():
+        assert all(SPLIT.side(text) == side for text in found)
+        assert len(set(found)) == len(found)
+    every = {text for found in sides.values() for text in found}
+    assert every <= {f"copy {word}" for word in WORDS}
+    assert every >= {f"copy {word}" for word in WORDS if SPLIT.side(f"copy {word}") != "rest" and word != "bo"}
+    idents = [each.ident for part in (sorted_.held_out, sorted_.development, sorted_.lessons) for each in part]
+    assert len(set(idents)) == len(idents)
+    assert len({each.cluster for each in sorted_.held_out}) == len({template(text) for text in sides["judge"]})
+    assert sort_self_asked(texts, material, 0.8) == sorted_
+
+
+def test_what_the_student_asks_itself_neither_judges_what_was_taught_nor_teaches_what_judges() -> None:
+    judging = [f"copy {word}" for word in WORDS if SPLIT.side(f"copy {word}") == "judge"]
+    material = Material(lessons=(lesson(f"now {judging[0]}"),), development=(), held_out=(), split=SPLIT)
+    near = [text for text in (f"{word} {judging[1]}" for word in WORDS) if SPLIT.side(text) == "learn"]
+    sorted_ = sort_self_asked([*judging, *near], material, 0.5)
+    assert judging[0] not in {each.messages[0].content for each in sorted_.held_out}
+    assert judging[1] in {each.messages[0].content for each in sorted_.held_out}
+    assert near
+    assert not sorted_.lessons
 
 
 def test_both_answers_are_judged_alike_and_named_by_skill() -> None:
@@ -60,8 +94,8 @@ def test_both_answers_are_judged_alike_and_named_by_skill() -> None:
         questions,
         taught=frozenset({"swap", "novel/2"}),
         teacher={"1": "wrong", "2": "wrong", "3": "fine"},
-        before={"1": "ash bay", "2": "ash bay", "3": "bad", "4": "me"},
-        after={"1": "bay ash", "2": "ash", "3": "Fine", "4": "me"},
+        before={key: Answer(text=text) for key, text in zip("1234", ("ash bay", "ash bay", "bad", "me"), strict=True)},
+        after={key: Answer(text=text) for key, text in zip("1234", ("bay ash", "ash", "Fine", "me"), strict=True)},
         verifiers=VERIFIERS,
     )
     assert [(each.stratum, each.target, each.before, each.after, each.judge) for each in found] == [
@@ -72,7 +106,8 @@ def test_both_answers_are_judged_alike_and_named_by_skill() -> None:
 
 
 def test_a_self_asked_question_answered_wrong_goes_to_the_teacher() -> None:
-    asked_ = sort_self_asked(["swap ash bay", "swap ash cod", "how are you"], [], Random(1))
+    everything = Material(lessons=(), development=(), held_out=())
+    asked_ = sort_self_asked(["swap ash bay", "swap ash cod", "how are you"], everything, 0.8)
     every = (*asked_.lessons, *asked_.development, *asked_.held_out)
     whole = msgspec.structs.replace(
         asked_, lessons=tuple(lesson(each.messages[0].content, source="self") for each in every), development=()
@@ -86,4 +121,20 @@ def test_only_the_teachers_lessons_of_the_store_count_as_taught_and_only_open_on
     mine, open_, told = lesson("a", source="self"), lesson("b"), lesson("c", answer="x")
     material = Material(lessons=(mine, told), development=(open_,), held_out=())
     assert taught([mine, told, lesson("self-asked/1")], material) == [told]
-    assert awaiting(material, sort_self_asked(["q"], [], Random(1))) == [open_]
+    assert awaiting(material, sort_self_asked(["q"], material, 0.8)) == [open_]
+
+
+def test_a_trial_carries_how_it_was_answered_its_template_and_what_the_base_said() -> None:
+    manner = Manner(tokens=3, repeated=0.1, finished=True, confidence=0.7)
+    question = Question(ident="1", messages=asked("swap ash bay"), cluster="7")
+    (trial,) = trials(
+        [question],
+        taught=frozenset({"swap"}),
+        teacher={},
+        before={"1": Answer(text="bay ash", manner=manner)},
+        after={"1": Answer(text="ash")},
+        base={"1": Answer(text="bay  ash")},
+        verifiers=VERIFIERS,
+    )
+    assert (trial.before, trial.after, trial.base, trial.cluster) == (True, False, True, "7")
+    assert (trial.before_manner, trial.after_manner) == (manner, None)
