@@ -146,9 +146,7 @@ async def test_it_dreams_while_the_whole_does_and_yields_when_it_is_roused(
         assert held.expires_in_s <= HELD_S, "it is given back soon, though nobody settles it"
 
 
-async def test_a_dream_without_energy_does_not_begin_and_says_why(
-    system: Fabric, tmp_path: Path, models: Path
-) -> None:
+async def test_a_dream_without_energy_does_not_begin_and_says_why(system: Fabric, tmp_path: Path, models: Path) -> None:
     await system.node("nodes.metabolic_controller.node", "metabolic_controller")
     await system.node(MODULE, NAME, params(tmp_path, models, epochs=1))
     await fill(system)
@@ -172,7 +170,7 @@ async def test_the_small_model_learns_what_the_large_one_knows_and_keeps_what_it
     for name, width, layers, lessons in (("small", 32, 2, knows[:240]), ("big", 64, 2, knows)):
         tiny.build_model(tmp_path / name, width=width, layers=layers, seed=1)
         tiny.train_model(tmp_path / name, lessons, steps=1200, rate=3e-3, seed=1)
-    given = params(tmp_path, tmp_path, rate=0.002, self_asked=500, judged=200)
+    given = params(tmp_path, tmp_path, rate=0.002, self_asked=800, judged=200, margin=0.1)  # a world too small for 2%
     await system.node(MODULE, NAME, given)
     for question in tiny.questions("swap")[:200]:
         await ask(system, tiny.offer(question, answer="ash", level="small", score=0.0, salience=0.8))

@@ -9,7 +9,7 @@ from nodes.dream_consolidator.dream import Candidate, choose, teacher_of, verdic
 from nodes.dream_consolidator.job import Job, JobFolder, Outcome
 from nodes.dream_consolidator.journal import Journal
 from nodes.dream_consolidator.selection.select import Lesson, Material, Question
-from nodes.dream_consolidator.validation.ruling import Trial
+from nodes.dream_consolidator.validation.trial import Manner, Trial
 from nodes.model_worker.levels import Level
 from protocol.errors import ConfigError, SealError
 from protocol.messages.dream import Adapter, DreamCompleted
@@ -34,9 +34,23 @@ def candidate(level: str, *, lessons: int = 50, questions: int = 50, fresh: int 
     return Candidate(level=level, material=material(lessons, questions), fresh=fresh, dreamt_ns=dreamt_ns)
 
 
+def trial(stratum: str, before: bool) -> Trial:
+    """Right afterwards, whatever it was before; what was wrong before is what was taught."""
+    manner = Manner(tokens=4, repeated=0.0, finished=True, confidence=0.9)
+    return Trial(
+        stratum=stratum,
+        target=not before,
+        before=before,
+        after=True,
+        judge="v",
+        before_manner=manner,
+        after_manner=manner,
+    )
+
+
 def outcome(**changes: object) -> Outcome:
     told = {
-        "trials": [Trial(stratum="s", target=True, before=False, after=True, judge="v")] * 20,
+        "trials": [*[trial("learned", False)] * 20, *[trial("known", True)] * 200],
         "base_version": "b",
         "taught": 30,
         "rehearsed": 10,
