@@ -30,11 +30,13 @@ from nodes.dream_consolidator.purse import Stretch
 from nodes.dream_consolidator.selection.select import Material, select
 from nodes.dream_consolidator.settings import Dreaming, Settings
 from nodes.dream_consolidator.validation.ruling import Ruling, rule
+from nodes.dream_consolidator.validation.verdict import page
 from nodes.model_worker import levels as model_levels
 from nodes.model_worker.levels import Level, Levels
 from protocol.errors import ConfigError, SealError
 from protocol.messages.dream import Adapter, DreamBacklog, DreamCompleted, DreamProgress
 from runtime.clock import Clock
+from runtime.paths import private_directory, write_atomically
 from runtime.sealing import Sealer
 from runtime.vitals import processor_s
 
@@ -294,6 +296,8 @@ class Dreamer:
             )
             share = self._settings.canary.share
             promoted = self._adapters.admit(folder.candidate, level, made, share=share, now_ns=now_ns).adapter
+        verdicts = private_directory(self._state_dir / "dream" / "verdicts")
+        write_atomically(verdicts / f"{job.dream}.md", page(completed).encode())
         self._journal.write(completed, job.material_ns, self._clock.wall_ns())
         folder.remove()
         return promoted
