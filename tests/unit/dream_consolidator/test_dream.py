@@ -139,6 +139,12 @@ def test_the_journal_remembers_the_last_dream_and_what_each_level_has_read(tmp_p
     journal.write(second, 30, 40)
     assert journal.last() == second
     assert (journal.material_ns("sensory"), journal.material_ns("tactical")) == (10, 30)
+    refused = DreamCompleted(dream="d3", level="sensory", promoted=False, why="not shown", p_value=0.3)
+    better = DreamCompleted(dream="d4", level="sensory", promoted=True, why="better", p_value=1e-6)
+    for number, tested in enumerate((refused, better)):
+        journal.write(tested, 50, 60 + number)
+    assert journal.tested("sensory", before="d5") == [False, True], "one that nothing could be judged of was no test"
+    assert journal.tested("sensory", before="d4") == [False], "a verdict repeated after a crash does not count itself"
     journal.close()
 
 
