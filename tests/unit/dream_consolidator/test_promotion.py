@@ -214,7 +214,9 @@ def test_a_challenger_whose_record_was_changed_is_not_promoted(adapters: Adapter
 
 
 def test_the_lineage_tells_where_weights_come_from_but_no_exchange(adapters: Adapters, tmp_path: Path) -> None:
-    admit(adapters, tmp_path, "d1", parent="p", teacher="tactical t", settings="s")
+    admit(
+        adapters, tmp_path, "d1", parent="p", teacher="tactical t", settings="s", exchanges=("said-once", "said-twice")
+    )
     (shown,) = adapters.lineages()
     assert (shown.parent, shown.teacher, shown.settings, shown.examples, shown.made_ns) == (
         "p",
@@ -225,7 +227,7 @@ def test_the_lineage_tells_where_weights_come_from_but_no_exchange(adapters: Ada
     )
     assert shown.signed_by.startswith("lct:")
     assert len(shown.data_digest) == 16
-    assert "e1" not in (adapters.root / "lineage" / "d1.json").read_text()
+    assert "said-once" not in (adapters.root / "lineage" / "d1.json").read_text()
 
 
 # Forgotten
