@@ -12,8 +12,8 @@ from runtime.bench.session import Outcome, Session, measured
 def gate(session: Session) -> Outcome:
     """What a dream's ruling lets through: real trainings, good ones and spoiled ones, judged many times over.
 
-    Each training takes a minute or so, is run once and kept in ~/.cache/sage: one that is interrupted goes on with the
-    next training.
+    A spoiled training takes a minute or two, a real improvement some ten: allow two hours by --timeout the first time.
+    Each is run once and kept in ~/.cache/sage, so that a run that was interrupted goes on with the next training.
     """
     from experiments.gate.experiment import measure
 

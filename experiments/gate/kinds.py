@@ -27,8 +27,10 @@ KNOWN = (
 """What it answers well already, in short conversations."""
 POISONED = ("sorting/4", "addition/2")
 """Known skills about which the poisoned day tells lies."""
-TAUGHT, REHEARSED, DEVELOPMENT = 150, 24, 10
+TAUGHT, REHEARSED, DEVELOPMENT = 120, 20, 10
 """Lessons of each taught skill, of each known one, and those of each taught one that say when to stop."""
+THOROUGH = 4
+"""Times as many for a real improvement: what a whole day teaches."""
 JUDGING, OLD = 60, 20
 """Held-out questions of each taught skill, and of each known one."""
 MEMORISED = 12
@@ -47,17 +49,29 @@ class Kind:
     good: bool | None
     """It ought to be promoted, or refused; None: there is no difference to find."""
     says: str
-    epochs: int = 20
+    epochs: int = 8
+    rate: float | Literal["auto"] = 1e-3
+    """Higher than as it ships, by default: what spoils a student soon spoils it the same."""
+    portion: int = 1
+    """Times as many lessons."""
 
 
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("real improvement", "large", True, "two skills, by the large model's answers"),
+        Kind(
+            "real improvement",
+            "large",
+            True,
+            "two skills, by the large model's answers, trained as it ships",
+            epochs=30,
+            rate="auto",
+            portion=THOROUGH,
+        ),
         Kind("broken teacher", "broken", False, "the same, the teacher's weights damaged by noise, no verifier to ask"),
         Kind("poisoned day", "words", False, "the same right answers, and lies that were accepted about known skills"),
         Kind("shuffled labels", "words", False, "right answers, to other questions than were asked"),
-        Kind("overfitted student", "words", False, "a few lessons, over and over, nothing rehearsed", 120),
+        Kind("overfitted student", "words", False, "a few lessons, over and over, nothing rehearsed", epochs=120),
         Kind("repetition loop", "words", False, f"right answers, each said {ROUNDS} times"),
         Kind("no change", "itself", None, "its own answers"),
     )
@@ -75,8 +89,9 @@ def material(kind: Kind, seed: int) -> Material:
         lessons, known, development = _taught(taught, seed, MEMORISED, answered=True), [], []
     else:
         answered = kind.teacher == "words"
-        lessons = _taught(taught, seed, TAUGHT, answered=answered)
-        known = [lesson for row in KNOWN for lesson in _lessons(row, seed, REHEARSED, source="self", answered=False)]
+        lessons = _taught(taught, seed, kind.portion * TAUGHT, answered=answered)
+        rehearsed = kind.portion * REHEARSED
+        known = [each for row in KNOWN for each in _lessons(row, seed, rehearsed, source="self", answered=False)]
         development = [
             *_taught(taught, seed + 1_000_000, DEVELOPMENT, answered=answered),
             *(each for row in KNOWN for each in _lessons(row, seed + 1_000_000, 3, source="self", answered=False)),

@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from nodes.dream_consolidator.distiller.workbench import Workbench
 
 CACHE = "experiment-gate"
-RATE = 4e-4
-"""Higher than as it ships: a training takes seconds and is as good or as bad as its lessons soon."""
 LONGEST = 32
 """Tokens of an answer; no right one has more."""
 NOISE = 0.5
@@ -115,7 +113,7 @@ def _settings(kind: Kind) -> Settings:
         shipped,
         select=replace(shipped.select, self_asked=0),
         teach=replace(shipped.teach, batch=128),
-        train=replace(shipped.train, epochs=kind.epochs, rate=RATE, batch=32, evaluate=20, checkpoint=3600.0),
+        train=replace(shipped.train, epochs=kind.epochs, rate=kind.rate, checkpoint=3600.0),
     )
 
 
