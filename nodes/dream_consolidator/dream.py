@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from nodes.dream_consolidator import schedule
 from nodes.dream_consolidator.adapters.lineage import Made, settings_digest
 from nodes.dream_consolidator.adapters.registry import Adapters
 from nodes.dream_consolidator.collector.examples import Example
@@ -40,6 +41,7 @@ from runtime.paths import private_directory, write_atomically
 from runtime.sealing import Sealer
 from runtime.vitals import processor_s
 
+NOTHING = Material(lessons=(), development=(), held_out=())
 _LAST_LINES = 20
 """Of what a failed training process wrote."""
 
@@ -58,6 +60,8 @@ class Candidate:
     """When that was; 0 for never."""
     due: bool = False
     """Whether what it answers with rests on what was forgotten since: then it need not wait for new examples."""
+    not_due: str = ""
+    """Why it is not its time; empty where it is."""
 
 
 @dataclass(frozen=True)
@@ -103,18 +107,21 @@ class Dreamer:
         self._poor = ""
         """Why it is not dreamt on, where that is for want of energy."""
 
-    def dream(self, ident: str, on_progress: OnProgress) -> Coroutine[Any, Any, Ended]:
-        """Go on with the dream that was interrupted, else begin one named `ident` if there is enough to learn."""
+    def dream(self, ident: str, on_progress: OnProgress, *, asked: bool = False) -> Coroutine[Any, Any, Ended]:
+        """Go on with the dream that was interrupted, else begin one named `ident` if there is enough to learn.
+
+        `asked`: somebody wants one now, so that anything new is enough.
+        """
         # Here and not where the coroutine begins to run: an interruption in between must hold.
         self._roused, self._poor = False, ""
-        return self._dream(ident, on_progress)
+        return self._dream(ident, on_progress, asked)
 
     def backlog(self) -> DreamBacklog:
         """What `dream` would go on with or begin now."""
         if (folder := JobFolder.unfinished(self._jobs, self._sealer)) is not None:
             return DreamBacklog(examples=max(1, folder.job().examples))
         chosen, why = self._choose()
-        examples = max(1, chosen.fresh) if chosen else 0
+        examples = len(chosen.material.lessons) if chosen else 0
         return DreamBacklog(examples=examples, why=why, retrain=self._due())
 
     def give_up(self, exchanges: Collection[str]) -> str:
@@ -154,7 +161,7 @@ class Dreamer:
             process.kill()
             await process.wait()
 
-    async def _dream(self, ident: str, on_progress: OnProgress) -> Ended:
+    async def _dream(self, ident: str, on_progress: OnProgress, asked: bool) -> Ended:
         folder = JobFolder.unfinished(self._jobs, self._sealer)
         if folder is not None:
             job = folder.job()
@@ -163,7 +170,7 @@ class Dreamer:
         on_progress(DreamProgress(dream=ident, stage="collect", done=0, total=1))
         while True:
             forgettings = self._collector.forgettings
-            chosen, why = self._choose()
+            chosen, why = self._choose(asked=asked)
             if chosen is None:
                 return Ended(DreamCompleted(dream=ident, level="", promoted=False, why=why), "")
             if poor := await self._poor_for(ident, self._levels.by_name(chosen.level), legs=0):
@@ -178,25 +185,38 @@ class Dreamer:
         leg = leg_of(dream, legs + 1)
         return await self._afford(Stretch(leg=leg, dream=dream, level=student.name, device=student.device))
 
-    def _choose(self) -> tuple[Candidate | None, str]:
+    def _choose(self, *, asked: bool = False) -> tuple[Candidate | None, str]:
         dreamt_ns = {level: self._journal.material_ns(level) for level in self._settings.students}
         fresh = {level: self._collector.received_since(moment) for level, moment in dreamt_ns.items()}
-        due = self._due()
-        if fresh and not due and max(fresh.values()) < self._settings.dream.fresh:  # told without reading any
-            return None, "; ".join(f"{level}: {_stale(count, self._settings.dream)}" for level, count in fresh.items())
+        due, settings = self._due(), self._settings.dream
+        if fresh and not due and not any(fresh.values()):  # told without reading any
+            return None, "; ".join(f"{level}: 0 of {settings.fresh} new examples since its last dream" for level in fresh)
         examples = self._collector.examples()
-        candidates = [
-            Candidate(
-                level=level,
-                material=self._material(examples, level),
-                fresh=fresh[level],
-                dreamt_ns=dreamt_ns[level],
-                due=level in due,
+        candidates = []
+        for level in filter(self._teacher, self._settings.students):
+            not_due = schedule.not_due(self._need(examples, level, level in due), settings, asked=asked)
+            candidates.append(
+                Candidate(
+                    level=level,
+                    material=NOTHING if not_due else self._material(examples, level),
+                    fresh=fresh[level],
+                    dreamt_ns=dreamt_ns[level],
+                    due=level in due,
+                    not_due=not_due,
+                )
             )
-            for level in self._settings.students
-            if self._teacher(level)
-        ]
-        return choose(candidates, self._settings.dream)
+        return choose(candidates, settings)
+
+    def _need(self, examples: Sequence[Example], level: str, must: bool) -> schedule.Need:
+        return schedule.need(
+            examples,
+            self._settings.dream,
+            since_ns=self._journal.material_ns(level),
+            ended_ns=self._journal.ended_ns(level),
+            now_ns=self._clock.wall_ns(),
+            must=must,
+            on_trial=self._adapters.challenger(level) is not None,
+        )
 
     def _due(self) -> list[str]:
         return [level for level in self._settings.students if self._adapters.due(level)]
@@ -344,18 +364,14 @@ def choose(candidates: Sequence[Candidate], settings: Dreaming) -> tuple[Candida
 def not_worth(candidate: Candidate, settings: Dreaming) -> str:
     """Why a dream of the candidate is not worth its energy; empty if it is."""
     material = candidate.material
-    if candidate.fresh < settings.fresh and not candidate.due:
-        return _stale(candidate.fresh, settings)
+    if candidate.not_due:
+        return candidate.not_due
     if material.taught < settings.lessons:
         return f"{material.taught} of {settings.lessons} lessons"
     judging = len(material.held_out)
     if judging < settings.questions:
         return f"{judging} of {settings.questions} questions that would judge it"
     return ""
-
-
-def _stale(fresh: int, settings: Dreaming) -> str:
-    return f"{fresh} of {settings.fresh} new examples since its last dream"
 
 
 def teacher_of(student: str, levels: Sequence[str], here: Sequence[str]) -> str:

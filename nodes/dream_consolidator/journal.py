@@ -59,6 +59,11 @@ class Journal:
         (moment,) = self._database.execute("SELECT max(material_ns) FROM dream WHERE level = ?", (level,)).fetchone()
         return moment or 0
 
+    def ended_ns(self, level: str) -> int:
+        """When the level's last dream ended; 0 before the first."""
+        (moment,) = self._database.execute("SELECT max(ended_ns) FROM dream WHERE level = ?", (level,)).fetchone()
+        return moment or 0
+
     def close(self) -> None:
         self._database.close()
 

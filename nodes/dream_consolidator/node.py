@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Coroutine, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from nodes.dream_consolidator.collector.store import Collector
 from nodes.dream_consolidator.dream import Dreamer, Ended
 from nodes.dream_consolidator.job import PURPOSE
 from nodes.dream_consolidator.journal import Journal
-from nodes.dream_consolidator.pace import CHARGE_S, LOOK_S, TELL_S
+from nodes.dream_consolidator.pace import AGAIN_S, CHARGE_S, LOOK_S, TELL_S
 from nodes.dream_consolidator.purse import Purse, sensor
 from nodes.dream_consolidator.vouching import LEDGER, validation
 from nodes.model_worker import levels as model_levels
@@ -273,7 +274,7 @@ class DreamConsolidator(Node):
             ident = ids.text(ids.uuid7(self.clock.wall_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big")))
             self._asked_for = asked_for
             self.log.info("dream.began", reason=reason)
-            self._dreaming = self.spawn(self._dream(self._dreamer.dream(ident, self._progressed)))
+            self._dreaming = self.spawn(self._dream(self._dreamer.dream(ident, self._progressed, asked=asked_for)))
             self.spawn(self._accompany(self._dreaming))
         return self._dreaming
 
@@ -380,7 +381,9 @@ class DreamConsolidator(Node):
             self._changed.clear()
             if not self._is_dreaming():  # what a dream leaves is said when it ends
                 self._tell()
-            await self._changed.wait()
+            with contextlib.suppress(TimeoutError):  # need grows with waiting alone
+                async with asyncio.timeout(AGAIN_S):
+                    await self._changed.wait()
             await asyncio.sleep(TELL_S)
 
     def _tell(self) -> None:

@@ -5,5 +5,7 @@ CHARGE_S = 5.0
 TELL_S = 60.0
 """How long after an example came it is said how much there is to learn: counting reads all of them, a third of a
 second for 5,000."""
+AGAIN_S = 600.0
+"""It is said anew after so long without one, for what is due depends on the time, too."""
 LOOK_S = 30.0
 """Seconds between two looks at whether the time of a trial is up."""

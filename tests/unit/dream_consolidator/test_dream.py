@@ -30,8 +30,12 @@ def material(lessons: int, questions: int) -> Material:
     )
 
 
-def candidate(level: str, *, lessons: int = 50, questions: int = 50, fresh: int = 50, dreamt_ns: int = 0) -> Candidate:
-    return Candidate(level=level, material=material(lessons, questions), fresh=fresh, dreamt_ns=dreamt_ns)
+def candidate(
+    level: str, *, lessons: int = 50, questions: int = 50, not_due: str = "", dreamt_ns: int = 0
+) -> Candidate:
+    return Candidate(
+        level=level, material=material(lessons, questions), fresh=50, dreamt_ns=dreamt_ns, not_due=not_due
+    )
 
 
 def trial(stratum: str, before: bool) -> Trial:
@@ -93,7 +97,7 @@ def test_the_level_that_waited_longest_dreams() -> None:
     [
         ({"lessons": 23}, "sensory: 23 of 24 lessons"),
         ({"questions": 9}, "sensory: 9 of 10 questions that would judge it"),
-        ({"fresh": 7}, "sensory: 7 of 8 new examples since its last dream"),
+        ({"not_due": "it dreamt 2h ago", "lessons": 0}, "sensory: it dreamt 2h ago"),
     ],
 )
 def test_too_little_to_learn_from_is_no_dream_and_says_what_is_missing(changes: dict[str, int], why: str) -> None:
