@@ -31,7 +31,7 @@ TAUGHT, REHEARSED, DEVELOPMENT = 120, 20, 10
 """Lessons of each taught skill, of each known one, and those of each taught one that say when to stop."""
 THOROUGH = 4
 """Times as many for a real improvement: what a whole day teaches."""
-JUDGING, OLD = 60, 20
+JUDGING, OLD = 60, 50
 """Held-out questions of each taught skill, and of each known one."""
 MEMORISED = 12
 """Lessons of each skill that the overfitted student is taught, over and over."""
