@@ -190,7 +190,9 @@ class Dreamer:
         fresh = {level: self._collector.received_since(moment) for level, moment in dreamt_ns.items()}
         due, settings = self._due(), self._settings.dream
         if fresh and not due and not any(fresh.values()):  # told without reading any
-            return None, "; ".join(f"{level}: 0 of {settings.fresh} new examples since its last dream" for level in fresh)
+            return None, "; ".join(
+                f"{level}: 0 of {settings.fresh} new examples since its last dream" for level in fresh
+            )
         examples = self._collector.examples()
         candidates = []
         for level in filter(self._teacher, self._settings.students):

@@ -63,7 +63,7 @@ def need(
 def not_due(need: Need, settings: Dreaming, *, asked: bool = False) -> str:
     """Why no dream of the level is due; empty where one is. `asked`: somebody wants one now."""
     if asked:
-        return "" if need.must or need.fresh else f"0 of {settings.fresh} new examples since its last dream"
+        return "" if need.must or need.fresh else nothing_new(settings)
     if need.rested_s is not None and need.rested_s < settings.every:
         return f"it dreamt {need.rested_s / 3600:.1f} h ago, and does at most every {format_duration(settings.every)}"
     if need.must:
@@ -74,6 +74,10 @@ def not_due(need: Need, settings: Dreaming, *, asked: bool = False) -> str:
     if need.worth < enough:
         return f"{need.worth:g} of {enough} new examples since its last dream"
     return ""
+
+
+def nothing_new(settings: Dreaming) -> str:
+    return f"0 of {settings.fresh} new examples since its last dream"
 
 
 def wanted(waiting_s: float, settings: Dreaming) -> int:

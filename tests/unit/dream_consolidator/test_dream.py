@@ -33,9 +33,7 @@ def material(lessons: int, questions: int) -> Material:
 def candidate(
     level: str, *, lessons: int = 50, questions: int = 50, not_due: str = "", dreamt_ns: int = 0
 ) -> Candidate:
-    return Candidate(
-        level=level, material=material(lessons, questions), fresh=50, dreamt_ns=dreamt_ns, not_due=not_due
-    )
+    return Candidate(level=level, material=material(lessons, questions), fresh=50, dreamt_ns=dreamt_ns, not_due=not_due)
 
 
 def trial(stratum: str, before: bool) -> Trial:
