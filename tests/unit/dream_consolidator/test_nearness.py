@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes.dream_consolidator.collector.nearness import Form, alike, bands, form, jaccard, words
+from nodes.dream_consolidator.collector.nearness import Form, alike, bands, form, words
 from protocol.messages.model import ChatMessage
 
 UNHEARD = frozenset(["a", "the", "please", "um"])
