@@ -83,7 +83,7 @@ async def test_a_dream_that_did_not_help_changes_nothing_and_says_why(
             assert (await anext(completed)).body == ended
     assert list(dict.fromkeys(stages)) == ["collect", "teach", "train", "validate"]
     assert (ended.level, ended.promoted, ended.interrupted) == ("small", False, False)
-    assert ended.why.startswith("no held-out question") or "no improvement beyond chance" in ended.why
+    assert ended.why.startswith(("no held-out question", "not shown: better on what was taught"))
     assert ended.cpu_s > 0
     status = await ask(system, DreamStatusRequest())
     assert (status.examples, status.dreaming, status.last, status.adapters) == (120, False, ended, [])
