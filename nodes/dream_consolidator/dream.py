@@ -310,7 +310,7 @@ class Dreamer:
                 dream=job.dream,
                 base_version=outcome.base_version,
                 parent=job.champion.digest,
-                teacher=job.teacher.name,
+                teacher=f"{job.teacher.name} {outcome.teacher_version}".strip(),
                 exchanges=learned_from(folder.material()),
                 settings=settings_digest(job.settings),
                 verdict=completed,

@@ -65,6 +65,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The step whose weights were kept."""
     parameters: int
     """Trained."""
+    teacher_version: str = ""
+    """Of everything that decides what the teacher says."""
 
 
 def leg_of(dream: str, number: int) -> str:

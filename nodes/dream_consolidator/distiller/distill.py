@@ -102,6 +102,7 @@ def distill_from(teacher: Teacher, bench: Workbench, verifiers: Sequence[Verifie
         steps=trained.steps,
         best_step=trained.best_step,
         parameters=trained.parameters,
+        teacher_version=teacher.version,
     )
     folder.finish(outcome)
     return outcome
