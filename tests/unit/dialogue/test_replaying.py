@@ -255,7 +255,8 @@ async def test_energy_is_held_for_a_question_before_it_is_replayed_and_without_i
     replayer = Replayer(CONFIG, TRUST, [], kept, world)
     await replayer.replay(1, Rates(cpu_s=0.5))
     (wish,) = world.wishes
-    assert (wish.ident, wish.kind, wish.atp) == ("e0/replayed", "dream", 14.0)
+    assert (wish.kind, wish.atp) == ("dream", 14.0)
+    assert wish.ident in {"e0/replayed", "e1/replayed"}
     world.available = 13.9
     refused = await replayer.replay(1, Rates(cpu_s=0.5))
     assert (refused.done, refused.total) == (0, 1)
