@@ -14,9 +14,10 @@ import pytest
 from nodes.dream_consolidator import settings as configuration
 from nodes.dream_consolidator.bill import HELD_S
 from nodes.model_worker.folder import open_folder, weights_digest
-from protocol.messages.dream import DreamStatusRequest, StartDream
+from protocol.messages.dream import DreamStatusRequest, HistoryRequest, RollBack, ShowDream, StartDream
 from protocol.messages.metabolism import Books, BooksRequest, Metabolic, RequestState, Settle
 from protocol.messages.node import NodeState
+from protocol.messages.trust import TrustRecorded
 from tests.fabric import PATIENCE_S, Fabric, fabric
 from tests.process.dream_consolidator import tiny
 
@@ -180,12 +181,42 @@ async def test_the_small_model_learns_what_the_large_one_knows_and_keeps_what_it
     after = {result.name: result for result in ended.results}
     assert after["novel/0"].after - after["novel/0"].before > 0.8
     assert after["self-asked"].after >= after["self-asked"].before - 0.05
-    (adapter,) = (await ask(system, DreamStatusRequest())).adapters
+    (challenger,) = (await ask(system, DreamStatusRequest())).challengers
+    adapter = challenger.adapter
+    assert challenger.share == 0.5
     learned = open_folder(Path(adapter.path))
     assert (adapter.level, adapter.dream, weights_digest(learned)) == ("small", ended.dream, adapter.digest)
     assert adapter.base_version == weights_digest(open_folder(tmp_path / "small"))
     async with system.client.events("adapter/current") as events, asyncio.timeout(PATIENCE_S):
-        assert (await anext(events)).body.adapters == [adapter]
+        told = (await anext(events)).body
+        assert (told.adapters, told.challengers) == ([], [challenger])
+    shown = await ask(system, ShowDream(ident=adapter.digest[:8]))
+    assert shown.dream.completed == ended
+    assert (shown.lineage.state, shown.lineage.digest) == ("challenger", adapter.digest)
+    assert shown.lineage.teacher.startswith("big ")
+    assert shown.lineage.signed_by
+    async with system.client.events("adapter/decided") as events, asyncio.timeout(PATIENCE_S):
+        number = 0
+        while number < 40:
+            for digest, score in ((adapter.digest, 1.0), ("", 0.0)):
+                number += 1
+                system.client.publish(
+                    TrustRecorded(
+                        exchange=f"judged{number}",
+                        level="small",
+                        entry=number,
+                        version="v",
+                        adapter=digest,
+                        score=score,
+                        source="user",
+                    )
+                )
+        decided = (await anext(events)).body
+    assert (decided.state, decided.digest) == ("champion", adapter.digest)
+    done = await ask(system, RollBack(level="small", reason="to see it go"))
+    assert (done.withdrawn, done.digest) == (adapter.digest, "")
+    (version,) = (await ask(system, HistoryRequest())).versions
+    assert (version.state, version.why) == ("withdrawn", "to see it go")
 
 
 async def books(system: Fabric) -> Books:
