@@ -39,7 +39,9 @@ def diverse(templates: Sequence[str], sizes: Sequence[float], places: int) -> li
     while left:
         open_ = [name for name in names if given[name] < len(members[name])]
         dealt = min(left, len(open_))
-        for name, chance in zip(open_, inclusion([means[name] for name in open_], dealt), strict=True):
+        # Exactly one each in a full round: what rounding left open would be dealt to once more.
+        dealing = [1.0] * dealt if dealt == len(open_) else inclusion([means[name] for name in open_], dealt)
+        for name, chance in zip(open_, dealing, strict=True):
             given[name] += chance
         left -= dealt
     chances = [0.0] * len(sizes)
