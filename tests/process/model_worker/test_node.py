@@ -11,7 +11,17 @@ from protocol.errors import BadRequest, DeadlineExceeded, Overloaded
 from protocol.messages.context import ExchangeScored, Snarc
 from protocol.messages.dream import Adapter, AdapterCurrent
 from protocol.messages.metabolism import Metabolic, MetabolicState, Policy
-from protocol.messages.model import ChatMessage, Generate, Generated, InfoRequest, Load, ModelInfo, Unload
+from protocol.messages.model import (
+    ChatMessage,
+    Exercise,
+    Generate,
+    Generated,
+    InfoRequest,
+    Load,
+    ModelInfo,
+    Teach,
+    Unload,
+)
 from protocol.messages.node import Health, NodeState
 from tests.fabric import PATIENCE_S, Fabric
 from tests.process.model_worker.conftest import NODE, WORKER, write_levels
@@ -63,6 +73,21 @@ async def test_a_caller_that_goes_away_frees_the_worker_for_the_next_and_is_bill
     after = await ask(system, Generate(messages=chat("ok")))
     assert after.tokens_generated == 12
     await health(system, lambda said: said.stats.get("loads", {}).get("unheard", 0) >= 1)
+
+
+async def test_it_teaches_over_the_bus_and_whoever_asks_meanwhile_is_answered_first(system: Fabric) -> None:
+    exercises = [Exercise(messages=chat(f"number {number} ?")) for number in range(3)]
+    request = Teach(exercises=exercises, top_k=4, max_new_tokens=400)
+    async with system.client.stream(WORKER, request, deadline=PATIENCE_S) as stream:
+        answer = await ask(system, Generate(messages=chat("ok")))
+        assert answer.tokens_generated == 12
+        assert not stream.done
+        solutions = {solution.index: solution async for solution in stream}
+        taught = stream.reply
+    assert sorted(solutions) == [0, 1, 2]
+    assert {len(each.top_ids) for each in solutions.values()} == {400 * 4 * 4}
+    assert (taught.solutions, taught.version) == (3, answer.version)
+    assert taught.cpu_s > 0
 
 
 async def test_at_the_deadline_what_there_is_comes_back_or_the_call_fails_by_name(system: Fabric) -> None:
