@@ -1,8 +1,6 @@
-"""Lessons as token ids, the distribution they are to be answered with, and the loss. Imports torch.
+"""Lessons as token ids, and the distribution they are to be answered with. Imports torch.
 
-Loss of a lesson, mean over the tokens of its answer: KL(source ‖ student) at temperature 1 (Hinton, Vinyals and Dean
-2015), plus a share of cross-entropy where the answer is verified. The source's distribution is kept as its k most
-likely tokens and one tail bucket that holds the rest.
+Loss of a lesson: the mean over the tokens of its answer.
 """
 
 from __future__ import annotations
@@ -14,16 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nodes.dream_consolidator.distiller.chunks import answer_states, by_chunk, check_output_layer
 from nodes.dream_consolidator.distiller.decoding import Check, padded
+from nodes.dream_consolidator.distiller.losses import Target
 from nodes.dream_consolidator.selection.select import Lesson
 from nodes.model_worker.loading import LoadedModel
 from protocol.errors import ConfigError
 from protocol.messages.model import ChatMessage
 
-_TINY = 1e-6
-"""Probability below which a tail counts as nothing: float32 sums of probabilities are no better."""
-_NEVER = -1e4
-"""A logarithm of nothing that is still a number: zero times it is zero."""
+_CHUNK = 1024
+"""Tokens whose logits exist at once where a source is asked."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +38,6 @@ class Item:
     @property
     def length(self) -> int:
         return len(self.prompt) + len(self.answer)
-
-
-@dataclass(frozen=True)
-class Target:
-    """What the source would say at each token of an answer."""
-
-    ids: Tensor
-    """int32 [tokens, k]"""
-    logprobs: Tensor
-    """float32 [tokens, k], natural logarithms."""
 
 
 @dataclass(frozen=True)
@@ -99,15 +87,19 @@ def distributions(
     loaded: LoadedModel, items: Sequence[Item], *, k: int, batch: int, check: Check
 ) -> Iterator[list[Target]]:
     """The source's distribution at each answer token of each item, batch by batch."""
+
+    def top(logits: Tensor, _: slice) -> tuple[Tensor, ...]:
+        found = logits.float().log_softmax(-1).topk(min(k, logits.shape[-1]), dim=-1)
+        return found.indices.int(), found.values
+
+    check_output_layer(loaded.model, str(loaded.folder))
     for start in range(0, len(items), batch):
         check()
         part = items[start : start + batch]
-        logprobs = answer_logits(loaded.model, part).float().log_softmax(-1)
-        top = logprobs.topk(min(k, logprobs.shape[-1]), dim=-1)
-        yield [
-            Target(top.indices[row, -len(item.answer) :].int().cpu(), top.values[row, -len(item.answer) :].cpu())
-            for row, item in enumerate(part)
-        ]
+        found = by_chunk(loaded.model, answer_states(loaded.model, part), _CHUNK, top)
+        lengths = [len(item.answer) for item in part]
+        ids, logprobs = (tensor.cpu().split(lengths) for tensor in found)
+        yield list(map(Target, ids, logprobs))
 
 
 def pack(told: Mapping[str, Told]) -> bytes:
@@ -149,52 +141,36 @@ def answer_logits(model: Any, items: Sequence[Item]) -> Tensor:
 
 @dataclass(frozen=True)
 class Batch:
-    """Items with their answers aligned on the right: [items, longest answer] and, for targets, a last axis of k."""
+    """Items put together, the tokens of their answers in one row, item after item."""
 
     items: Sequence[Item]
-    answers: Tensor
-    mask: Tensor
+    words: Tensor
+    """[tokens]"""
+    verified: Tensor
+    """[tokens], 1 or 0."""
+    target: Target | None
+    """Of [tokens]."""
     weights: Tensor
     """[items]"""
-    verified: Tensor
-    """[items], 1 or 0."""
-    targets: Target | None
+
+    def means(self, tokens: Tensor) -> Tensor:
+        """The mean of each item's own [tokens], [items]."""
+        return torch.stack([each.mean() for each in tokens.split([len(item.answer) for item in self.items])])
 
 
 def collate(items: Sequence[Item], targets: Sequence[Target] | None, device: Any) -> Batch:
     """Put items together. Without targets the words alone are learned."""
-    answers, mask, _ = padded([item.answer for item in items], device)
-    joined = None
+    words = torch.tensor([word for item in items for word in item.answer])
+    verified = torch.tensor([float(item.verified) for item in items for _ in item.answer])
+    weights = torch.tensor([item.weight for item in items])
+    target = None
     if targets is not None:
-        shape = (*answers.shape, targets[0].ids.shape[-1])
-        ids = torch.zeros(shape, dtype=torch.long)
-        logprobs = torch.full(shape, _NEVER)
-        for row, target in enumerate(targets):
-            ids[row, -len(target.ids) :] = target.ids.long()
-            logprobs[row, -len(target.ids) :] = target.logprobs
-        joined = Target(ids.to(device), logprobs.to(device))
-    weights = torch.tensor([item.weight for item in items], device=device)
-    verified = torch.tensor([float(item.verified) for item in items], device=device)
-    return Batch(items, answers, mask, weights, verified, joined)
+        k = max(target.ids.shape[-1] for target in targets)
+        ids = torch.cat([_widened(target.ids.long(), k, 0) for target in targets])
+        logprobs = torch.cat([_widened(target.logprobs, k, -torch.inf) for target in targets])
+        target = Target(ids.to(device), logprobs.to(device))
+    return Batch(items, words.to(device), verified.to(device), target, weights.to(device))
 
 
-def lesson_losses(logits: Tensor, batch: Batch, cross_entropy: float) -> Tensor:
-    """The loss of each lesson [items], from logits as `answer_logits` gives them."""
-    logprobs = logits.float().log_softmax(-1)
-    words = -logprobs.gather(-1, batch.answers[..., None])[..., 0]
-    if batch.targets is None:
-        tokens = words
-    else:
-        tokens = divergence(logprobs, batch.targets) + cross_entropy * batch.verified[:, None] * words
-    return torch.where(batch.mask.bool(), tokens, 0.0).sum(-1) / batch.mask.sum(-1)
-
-
-def divergence(logprobs: Tensor, target: Target) -> Tensor:
-    """KL(source ‖ student) in nats at each token, over the source's top k and the tail; `logprobs` [..., vocab]."""
-    student = logprobs.gather(-1, target.ids)
-    source = target.logprobs.exp()
-    head = source * (target.logprobs - student)
-    tail = (1 - source.sum(-1)).clamp(min=0.0)
-    student_tail = (1 - student.exp().sum(-1)).clamp(min=_TINY)
-    rest = tail * (tail.clamp(min=_TINY).log() - student_tail.log())
-    return head.sum(-1) + torch.where(tail > _TINY, rest, 0.0)
+def _widened(rows: Tensor, k: int, filling: float) -> Tensor:
+    return torch.nn.functional.pad(rows, (0, k - rows.shape[-1]), value=filling)

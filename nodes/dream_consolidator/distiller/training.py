@@ -1,4 +1,8 @@
-"""The training loop: batches in an order that the seed decides, AdamW, early stop, checkpoints. Imports torch.
+"""The training loop: batches in an order that the seed decides, AdamW, early stop. Imports torch.
+
+First the lessons as they were given, until the development set says that it is enough; then, where that is wanted and
+the teacher's distribution is understood, from the best weights so far, a second phase on the student's own answers
+(on-policy distillation: Agarwal et al. 2024, GKD). What is rehearsed stays as it was in both.
 
 Everything that decides the next step is in a checkpoint or follows from the seed and the step, so that training that
 was stopped and gone on with ends in the same bits as training that was not.
@@ -7,8 +11,7 @@ was stopped and gone on with ends in the same bits as training that was not.
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -18,14 +21,15 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from nodes.dream_consolidator.distiller.targets import Batch, Item, Target, answer_logits, collate, lesson_losses
+from nodes.dream_consolidator.distiller import checkpoints, lora
+from nodes.dream_consolidator.distiller.chunks import answer_states, by_chunk, check_output_layer
+from nodes.dream_consolidator.distiller.losses import Target, token_losses
+from nodes.dream_consolidator.distiller.parallel import ALONE, Crew
+from nodes.dream_consolidator.distiller.precision import learning, mixed
+from nodes.dream_consolidator.distiller.rates import peak_rate, schedule
+from nodes.dream_consolidator.distiller.targets import Batch, Item, collate
 from nodes.dream_consolidator.settings import Train
 
-_RATES = {"full": 1e-5, "lora": 2e-4}
-"""What suits a model as wide as Qwen2.5 0.5B. Adam's rate goes as 1 / width (Yang et al. 2021, table 3). Twice to six
-times as much teaches as well and makes a small model forget: measured on the reference family."""
-_WIDTH = 896
-_WARM_UP = 0.05
 _CLIP = 1.0
 
 
@@ -33,6 +37,8 @@ class State(msgspec.Struct, kw_only=True):
     """Where training stands, beside its tensors."""
 
     step: int = 0
+    second: int | None = None
+    """The step at which the second phase began."""
     best_step: int = 0
     best: tuple[float, float] | None = None
     """Of the best look: share right, minus loss. None before the first."""
@@ -50,22 +56,46 @@ class Lessons:
         targets = None if self.targets is None else [self.targets[index] for index in indices]
         return collate([self.items[index] for index in indices], targets, device)
 
+    def with_answers(self, own: Mapping[int, tuple[Item, Target]]) -> Lessons:
+        """The same, some with the student's own answers."""
+        if self.targets is None:
+            return self
+        pairs = [own.get(index, pair) for index, pair in enumerate(zip(self.items, self.targets, strict=True))]
+        return Lessons([item for item, _ in pairs], [target for _, target in pairs])
+
 
 class Trainer:
-    """Trains a causal language model in place: `step` until it is `over`, then `keep_best`."""
+    """Trains a causal language model in place: `step` until it is `over`, then `keep_best`.
 
-    def __init__(self, model: Any, lessons: Lessons, development: Lessons, settings: Train, *, seed: int) -> None:
+    Whenever `awaits_answers`, the caller gives the student's own answers with `learn_from`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        lessons: Lessons,
+        development: Lessons,
+        settings: Train,
+        *,
+        seed: int,
+        crew: Crew = ALONE,
+    ) -> None:
+        check_output_layer(model, model.config.name_or_path)
         self.model = model
         self.state = State()
         self._lessons, self._development = lessons, development
         self._settings = settings
         self._seed = seed
-        self._parameters = prepare(model, settings, seed)
+        self._crew = crew
+        self._low_rank = lora.attach(model, settings.rank, seed) if settings.method == "lora" else None
+        if self._low_rank is None:
+            model.requires_grad_(True)
+        self._parameters = {name: each for name, each in model.named_parameters() if each.requires_grad}
         self._rate = peak_rate(model.config.get_text_config().hidden_size, settings)
-        self._optimizer = torch.optim.AdamW(self._parameters.values(), lr=self._rate, betas=(0.9, 0.95), weight_decay=0)
+        self._optimizer = self._new_optimizer()
         self._best = {name: parameter.detach().clone() for name, parameter in self._parameters.items()}
+        self._own: Lessons | None = None
         self._per_epoch = math.ceil(len(lessons.items) / settings.batch)
-        self.steps = settings.epochs * self._per_epoch
 
     @property
     def trained(self) -> int:
@@ -73,66 +103,129 @@ class Trainer:
         return sum(parameter.numel() for parameter in self._parameters.values())
 
     @property
+    def steps(self) -> int:
+        """Of both phases, if the phase that is under way is not ended early."""
+        first = self._settings.epochs * self._per_epoch if self.state.second is None else self.state.second
+        return first + self._second_steps(first)
+
+    @property
     def over(self) -> bool:
-        return self.state.step >= self.steps or self.state.looks_without_progress >= self._settings.patience
+        return self.state.step >= self.steps or (self._enough and not self._second_is_due)
+
+    @property
+    def awaits_answers(self) -> bool:
+        """Whether the next step learns from the student's own answers, and they are not here."""
+        return self.state.second is not None and not self.over and self._own is None
+
+    @property
+    def round(self) -> int:
+        """Number of the second phase's round: as many steps as lie between two looks share their answers."""
+        assert self.state.second is not None
+        return (self.state.step - self.state.second) // self._settings.evaluate
+
+    def asked(self) -> list[int]:
+        """Which lessons the student is to answer for this round: those of its steps that do not rehearse."""
+        assert self.state.second is not None
+        begin = self.state.second + self.round * self._settings.evaluate
+        steps = range(begin, min(begin + self._settings.evaluate, self.steps))
+        wanted = {index for step in steps for index in self._order(step)}
+        return sorted(index for index in wanted if not self._lessons.items[index].rehearsal)
+
+    def learn_from(self, own: Mapping[int, tuple[Item, Target]]) -> None:
+        """Take these answers for the round in place of the lessons' own; a lesson without one stays as it is."""
+        self._own = self._lessons.with_answers(own)
 
     def step(self) -> float:
         """One batch, and a look at the development set where one is due. The batch's loss in nats per token."""
+        began = self.state.second or 0
+        share = schedule(self._settings.schedule, self.state.step - began, self._phase_end - began)
         for group in self._optimizer.param_groups:
-            group["lr"] = self._rate * schedule(self.state.step, self.steps)
-        batch = self._lessons.batch(self._order(self.state.step), self.model.device)
-        logits = answer_logits(self.model, batch.items)
-        loss = (batch.weights * lesson_losses(logits, batch, self._settings.cross_entropy)).mean()
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+            group["lr"] = self._rate * share
+        loss = self.accumulate(self._order(self.state.step))
         nn.utils.clip_grad_norm_(self._parameters.values(), _CLIP)
         self._optimizer.step()
         self.state.step += 1
-        if self.state.step % self._settings.evaluate == 0 or self.state.step == self.steps:
+        if (self.state.step - began) % self._settings.evaluate == 0 or self.state.step == self._phase_end:
+            self._own = None
             self._look()
-        return float(loss.detach())
+        if self._second_is_due and self.state.second is None and self._first_is_over:
+            self._begin_second()
+        return loss
+
+    def accumulate(self, indices: list[int]) -> float:
+        """Leave in `grad` the gradient of the mean loss over these lessons, however many parts it takes; that loss."""
+        lessons = self._own or self._lessons
+        self._optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros((), device=self.model.device)
+        with learning(self.model, self._settings):
+            for part in self._parts(lessons, self._crew.share_of(indices)):
+                batch = lessons.batch(part, self.model.device)
+                loss = (batch.weights * batch.means(self._losses(batch)[0])).sum() / len(indices)
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += loss.detach()
+        self._crew.add([total, *self._gradients()])
+        return float(total)
 
     def keep_best(self) -> None:
         """Put the best weights of all looks into the model, and make it an ordinary one again."""
-        with torch.no_grad():
-            for name, parameter in self._parameters.items():
-                parameter.copy_(self._best[name])
-        merge(self.model)
+        self._restore_best()
+        if self._low_rank is not None:
+            lora.merge(self._low_rank)
+        self.model.requires_grad_(False)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint: the old one or the new one is there at any moment."""
-        from safetensors.torch import save_file
-
-        tensors = {f"now.{name}": parameter.detach().contiguous() for name, parameter in self._parameters.items()}
-        tensors |= {f"best.{name}": tensor.contiguous() for name, tensor in self._best.items()}
-        for name, parameter in self._parameters.items():
-            for key, value in self._optimizer.state.get(parameter, {}).items():
-                tensors[f"adam.{key}.{name}"] = value.contiguous()
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        save_file(tensors, beside, metadata={"state": msgspec.json.encode(self.state).decode()})
-        beside.chmod(0o600)
-        beside.replace(path)
+        checkpoints.save(path, self._parameters, self._best, self._optimizer, msgspec.json.encode(self.state).decode())
 
     def resume(self, path: Path) -> None:
-        """Go on from a checkpoint, if there is one."""
-        from safetensors import safe_open
+        """Go on from a checkpoint, if the first process finds one."""
+        state = ""
+        if self._crew.first and path.exists():
+            state = checkpoints.load(path, self._parameters, self._best, self._optimizer)
+        if self._crew.size > 1:
+            state = self._take_over(state)
+        if state:
+            self.state = msgspec.json.decode(state, type=State)
 
-        if not path.exists():
-            return
-        with safe_open(path, framework="pt", device=str(self.model.device)) as file:
-            self.state = msgspec.json.decode(file.metadata()["state"], type=State)
-            keys = set(file.keys())
-            with torch.no_grad():
-                for name, parameter in self._parameters.items():
-                    parameter.copy_(file.get_tensor(f"now.{name}"))
-                    self._best[name].copy_(file.get_tensor(f"best.{name}"))
-                    adam = {
-                        part: file.get_tensor(f"adam.{part}.{name}")
-                        for part in ("step", "exp_avg", "exp_avg_sq")
-                        if f"adam.{part}.{name}" in keys
-                    }
-                    if adam:
-                        self._optimizer.state[parameter] = {**adam, "step": adam["step"].cpu()}
+    def _take_over(self, state: str) -> str:
+        """Bring all processes to where the first one is; its state in words."""
+        if self._crew.first:
+            self._crew.tell(state.encode() or b"{}")
+        else:
+            state = self._crew.listen().decode()
+        checkpoints.begin(self._optimizer)
+        moments = [value for each in self._optimizer.state.values() for value in each.values()]
+        with torch.no_grad():
+            self._crew.spread([*self._parameters.values(), *self._best.values(), *moments])
+        return state
+
+    @property
+    def _phase_end(self) -> int:
+        return self._settings.epochs * self._per_epoch if self.state.second is None else self.steps
+
+    @property
+    def _enough(self) -> bool:
+        return self.state.looks_without_progress >= self._settings.patience
+
+    @property
+    def _first_is_over(self) -> bool:
+        return self._enough or self.state.step >= self._phase_end
+
+    @property
+    def _second_is_due(self) -> bool:
+        return self.state.second is None and self._second_steps(self.state.step) > 0
+
+    def _second_steps(self, first: int) -> int:
+        return 0 if self._lessons.targets is None else round(self._settings.on_policy * first)
+
+    def _begin_second(self) -> None:
+        self._restore_best()
+        self._optimizer = self._new_optimizer()
+        self.state.second = self.state.step
+        self.state.looks_without_progress = 0
+
+    def _new_optimizer(self) -> torch.optim.AdamW:
+        return torch.optim.AdamW(self._parameters.values(), lr=self._rate, betas=(0.9, 0.95), weight_decay=0)
 
     def _order(self, step: int) -> list[int]:
         """The lessons of a step: every epoch is a shuffle of its own."""
@@ -140,6 +233,49 @@ class Trainer:
         order = list(range(len(self._lessons.items)))
         Random(f"{self._seed}/{epoch}").shuffle(order)
         return order[place * self._settings.batch : (place + 1) * self._settings.batch]
+
+    def _parts(self, lessons: Lessons, indices: Sequence[int]) -> Iterator[list[int]]:
+        """The lessons in parts of at most `at_once` tokens, like lengths together; a longer lesson is a part alone."""
+        part: list[int] = []
+        for index in sorted(indices, key=lambda index: (lessons.items[index].length, index)):
+            if part and (len(part) + 1) * lessons.items[index].length > self._settings.at_once:
+                yield part
+                part = []
+            part.append(index)
+        if part:
+            yield part
+
+    def _losses(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Of each token [tokens]: the loss, and 1 where the likeliest word is the one that was answered."""
+        settings = self._settings
+
+        def compute(logits: Tensor, part: slice) -> tuple[Tensor, ...]:
+            target = batch.target and Target(batch.target.ids[part], batch.target.logprobs[part])
+            words = batch.words[part]
+            losses = token_losses(
+                logits,
+                words,
+                batch.verified[part],
+                target,
+                loss=settings.loss,
+                beta=settings.beta,
+                share=settings.cross_entropy,
+            )
+            return losses, (logits.argmax(-1) == words).float()
+
+        return by_chunk(self.model, answer_states(self.model, batch.items), settings.chunk, compute)
+
+    def _gradients(self) -> list[Tensor]:
+        """Of all parameters; nought where no lesson of this process touched one."""
+        for parameter in self._parameters.values():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        return [parameter.grad for parameter in self._parameters.values() if parameter.grad is not None]
+
+    def _restore_best(self) -> None:
+        with torch.no_grad():
+            for name, parameter in self._parameters.items():
+                parameter.copy_(self._best[name])
 
     def _look(self) -> None:
         score = self._development_score()
@@ -160,69 +296,17 @@ class Trainer:
         weights are the best.
         """
         items = self._development.items
-        right: dict[bool, list[float]] = {}
-        losses: list[float] = []
-        for start in range(0, len(items), self._settings.batch):
-            batch = self._development.batch(
-                range(start, min(start + self._settings.batch, len(items))), self.model.device
-            )
-            logits = answer_logits(self.model, batch.items)
-            losses += lesson_losses(logits, batch, self._settings.cross_entropy).tolist()
-            hits = ((logits.argmax(-1) == batch.answers) | ~batch.mask.bool()).all(-1).tolist()
-            for item, hit in zip(batch.items, hits, strict=True):
-                right.setdefault(item.rehearsal, []).append(float(hit))
         if not items:
             return None
+        found = torch.zeros((len(items), 2), device=self.model.device)  # loss, and whether all of it was right
+        with mixed(self.model, self._settings):
+            for part in self._parts(self._development, self._crew.share_of(list(range(len(items))))):
+                batch = self._development.batch(part, self.model.device)
+                losses, hits = self._losses(batch)
+                found[part] = torch.stack([batch.means(losses), (batch.means(hits) == 1).float()], dim=1)
+        self._crew.add([found])
+        right: dict[bool, list[float]] = {}
+        for item, hit in zip(items, found[:, 1].tolist(), strict=True):
+            right.setdefault(item.rehearsal, []).append(hit)
         share = sum(sum(hits) / len(hits) for hits in right.values()) / len(right)
-        return share, -sum(losses) / len(losses)
-
-
-def peak_rate(width: int, settings: Train) -> float:
-    """The highest learning rate, for a model whose hidden states have `width` numbers."""
-    return _RATES[settings.method] * _WIDTH / width if settings.rate == "auto" else settings.rate
-
-
-def schedule(step: int, steps: int) -> float:
-    """Share of the highest rate: up over the first twentieth, constant to the middle, then straight down to nothing."""
-    warm = max(1, round(_WARM_UP * steps))
-    return min((step + 1) / warm, 1.0, 2 * (steps - step) / steps)
-
-
-def prepare(model: nn.Module, settings: Train, seed: int) -> dict[str, nn.Parameter]:
-    """Make the parameters learn that are to, and name them."""
-    if settings.method == "full":
-        model.requires_grad_(True)
-    else:
-        generator = torch.Generator().manual_seed(seed)
-        for linear in _inner_linears(model):
-            low_rank = LowRank(linear.weight, settings.rank, generator)
-            nn.utils.parametrize.register_parametrization(linear, "weight", low_rank)
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-
-
-def merge(model: nn.Module) -> None:
-    """Turn low-rank changes into weights, and stop learning."""
-    for module in list(model.modules()):
-        if nn.utils.parametrize.is_parametrized(module, "weight"):
-            nn.utils.parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
-    model.requires_grad_(False)
-
-
-class LowRank(nn.Module):
-    """W + B A with A random and B zero (LoRA, Hu et al. 2021, section 4.1), alpha = rank."""
-
-    def __init__(self, weight: Tensor, rank: int, generator: torch.Generator) -> None:
-        super().__init__()
-        rows, columns = weight.shape
-        a = torch.randn(rank, columns, generator=generator) / math.sqrt(columns)
-        self.a = nn.Parameter(a.to(weight))
-        self.b = nn.Parameter(torch.zeros(rows, rank).to(weight))
-
-    def forward(self, weight: Tensor) -> Tensor:
-        return weight + self.b @ self.a
-
-
-def _inner_linears(model: nn.Module) -> list[nn.Linear]:
-    """All linear layers but the one that makes logits, which may be the embedding."""
-    last = model.get_output_embeddings()  # type: ignore[operator]
-    return [module for module in model.modules() if isinstance(module, nn.Linear) and module is not last]
+        return share, -float(found[:, 0].mean())

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from nodes.dream_consolidator import settings as configuration
-from nodes.dream_consolidator.distiller.targets import Target, answer_logits, distributions, encode
-from nodes.dream_consolidator.distiller.training import Lessons, Trainer, peak_rate, schedule
+from nodes.dream_consolidator.distiller.chunks import answer_states, by_chunk, check_output_layer
+from nodes.dream_consolidator.distiller.losses import Target
+from nodes.dream_consolidator.distiller.targets import Item, distributions, encode
+from nodes.dream_consolidator.distiller.training import Lessons, Trainer
 from nodes.dream_consolidator.selection.select import Lesson
 from nodes.model_worker import loading
+from nodes.model_worker.errors import ModelUnfit
 from protocol.messages.model import ChatMessage
 from tests.process.dream_consolidator import tiny
 from tests.process.dream_consolidator.conftest import changed
@@ -20,7 +24,9 @@ STEPS = 6
 
 
 def train_settings(**changes: object) -> configuration.Train:
-    return changed(configuration.load(), "train", epochs=2, batch=4, evaluate=2, rank=2, **changes).train
+    return changed(
+        configuration.load(), "train", **{"epochs": 2, "batch": 4, "evaluate": 2, "rank": 2, **changes}
+    ).train
 
 
 def load(models: Path, name: str) -> loading.LoadedModel:
@@ -45,35 +51,155 @@ def lessons(models: Path) -> Lessons:
     return Lessons(items, targets)
 
 
-def trainer(models: Path, data: Lessons, method: str) -> Trainer:
-    return Trainer(load(models, "small").model, data, data, train_settings(method=method), seed=5)
+def trainer(models: Path, data: Lessons, **changes: object) -> Trainer:
+    return Trainer(load(models, "small").model, data, data, train_settings(**changes), seed=5)
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
-def test_training_paused_after_every_step_gives_the_same_bits(models: Path, tmp_path: Path, method: str) -> None:
+def own(data: Lessons, learner: Trainer) -> dict[int, tuple[Item, Target]]:
+    """What the student might have answered for this round: another lesson's answer."""
+    assert data.targets is not None
+    every = list(zip(data.items, data.targets, strict=True))
+    return {index: every[(index + 1 + learner.round) % 8] for index in learner.asked()}
+
+
+def advance(data: Lessons, learner: Trainer) -> float:
+    if learner.awaits_answers:
+        learner.learn_from(own(data, learner))
+    return learner.step()
+
+
+def same(one: Trainer, other: Trainer) -> None:
+    for (name, first), (_, second) in zip(one.model.named_parameters(), other.model.named_parameters(), strict=True):
+        assert torch.equal(first, second), name
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"method": "full"},
+        {"method": "lora"},
+        {"on_policy": 0.5, "loss": "jsd", "at_once": 40, "chunk": 3, "recompute": True},
+        {"on_policy": 1.0, "method": "lora", "precision": "bfloat16", "loss": "reverse_kl", "schedule": "cosine"},
+    ],
+    ids=["full", "lora", "second phase, in parts", "second phase, lora, bfloat16"],
+)
+def test_training_paused_after_every_step_gives_the_same_bits(
+    models: Path, tmp_path: Path, how: dict[str, object]
+) -> None:
     data = lessons(models)
-    whole = trainer(models, data, method)
-    assert whole.steps == STEPS
-    losses = [whole.step() for _ in range(STEPS)]
+    whole = trainer(models, data, **how)
+    losses = []
+    while not whole.over:
+        losses.append(advance(data, whole))
+    assert len(losses) == STEPS * (1 + how.get("on_policy", 0.0))
     whole.keep_best()
     paused_losses = []
-    for _ in range(STEPS):
-        paused = trainer(models, data, method)
+    over = False
+    while not over:
+        paused = trainer(models, data, **how)
         paused.resume(tmp_path / "checkpoint")
-        paused_losses.append(paused.step())
+        paused_losses.append(advance(data, paused))
         paused.save(tmp_path / "checkpoint")
-    assert paused.over
+        over = paused.over
     paused.keep_best()
     assert paused_losses == losses
-    for (name, one), (_, other) in zip(whole.model.named_parameters(), paused.model.named_parameters(), strict=True):
-        assert torch.equal(one, other), name
+    same(whole, paused)
+
+
+def gradients(models: Path, data: Lessons, indices: list[int], **how: object) -> dict[str, torch.Tensor]:
+    learner = trainer(models, data, **how)
+    learner.accumulate(indices)
+    return {name: each.grad for name, each in learner.model.named_parameters() if each.grad is not None}
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"at_once": 1},
+        {"at_once": 40},
+        {"chunk": 1},
+        {"recompute": True},
+        {"at_once": 40, "chunk": 2, "recompute": True},
+    ],
+    ids=str,
+)
+def test_a_batch_in_parts_in_chunks_or_computed_again_has_the_gradient_of_the_whole(
+    models: Path, how: dict[str, object]
+) -> None:
+    data, indices = lessons(models), list(range(12))
+    whole = gradients(models, data, indices)
+    parts = gradients(models, data, indices, **how)
+    assert whole.keys() == parts.keys()
+    for name, gradient in whole.items():
+        torch.testing.assert_close(parts[name], gradient, atol=1e-6, rtol=1e-4, msg=name)
+
+
+def test_in_bfloat16_the_weights_that_learn_stay_in_float32(models: Path) -> None:
+    data = lessons(models)
+    learner = trainer(models, data, precision="bfloat16")
+    near, exact = advance(data, learner), advance(data, trainer(models, data))
+    assert {parameter.dtype for parameter in learner.model.parameters()} == {torch.float32}
+    assert near != exact
+    assert near == pytest.approx(exact, rel=0.02)
+
+
+def test_no_more_logits_exist_than_a_chunk(models: Path) -> None:
+    data, rows = lessons(models), []
+    small = load(models, "small").model
+    states = answer_states(small, data.items)
+    by_chunk(small, states, 5, lambda logits, part: (rows.append(len(logits)) or logits[:, 0],))
+    assert sum(rows) == sum(len(item.answer) for item in data.items)
+    assert max(rows) == 5
+
+
+def test_a_model_that_caps_its_logits_is_refused(models: Path) -> None:
+    small = load(models, "small").model
+    check_output_layer(small, "here")
+    small.register_forward_hook(lambda module, given, output: SimpleNamespace(logits=output.logits.tanh()))
+    with pytest.raises(ModelUnfit, match="after the output layer"):
+        check_output_layer(small, "here")
+
+
+def test_the_second_phase_begins_from_the_best_weights_and_rehearses_what_it_did(models: Path) -> None:
+    small = load(models, "small")
+    data = lessons(models)
+    rehearsed = encode(small, lesson("copy ash bay", "ash bay", source="self", verified=True))
+    assert data.targets is not None
+    mixed = Lessons([*data.items, rehearsed], [*data.targets, data.targets[0]])
+    learner = trainer(models, mixed, on_policy=0.5, patience=1, evaluate=3)
+    scores = iter([(0.5, -1.0), (0.5, -2.0)])
+    learner._development_score = lambda: next(scores)
+    best = []
+    while learner.state.second is None:
+        learner.step()
+        if learner.state.step == 3:
+            best = [parameter.detach().clone() for parameter in learner.model.parameters()]
+    assert (learner.state.second, learner.steps, learner.awaits_answers) == (6, 9, True)
+    for now, kept in zip(learner.model.parameters(), best, strict=True):
+        assert torch.equal(now, kept)
+    assert 12 not in learner.asked()
+    assert learner.asked()
+
+
+def test_words_without_a_distribution_have_no_second_phase(models: Path) -> None:
+    words = Lessons(lessons(models).items, None)
+    learner = trainer(models, words, on_policy=1.0)
+    assert learner.steps == STEPS
+
+
+@pytest.mark.parametrize("loss", ["forward_kl", "reverse_kl", "jsd", "mse", "cross_entropy"])
+def test_every_loss_falls_as_it_is_trained(models: Path, loss: str) -> None:
+    data = lessons(models)
+    learner = trainer(models, data, loss=loss, rate=5e-3, epochs=4)
+    losses = [learner.step() for _ in range(2 * STEPS)]
+    assert sum(losses[-3:]) < sum(losses[:3])
 
 
 def test_low_rank_training_changes_the_inner_matrices_and_leaves_an_ordinary_model(models: Path) -> None:
     data = lessons(models)
     before = dict(load(models, "small").model.named_parameters())
-    low = trainer(models, data, "lora")
-    full = trainer(models, data, "full")
+    low = trainer(models, data, method="lora")
+    full = trainer(models, data, method="full")
     assert low.trained < full.trained / 2
     while not low.over:
         low.step()
@@ -88,17 +214,9 @@ def test_low_rank_training_changes_the_inner_matrices_and_leaves_an_ordinary_mod
 def test_an_answer_is_read_alike_alone_and_beside_longer_ones(models: Path) -> None:
     small, data = load(models, "small"), lessons(models)
     with torch.inference_mode():
-        together = answer_logits(small.model, data.items)
-        for row, item in enumerate(data.items):
-            alone = answer_logits(small.model, [item])[0]
-            torch.testing.assert_close(together[row, -len(item.answer) :], alone, atol=1e-5, rtol=1e-5)
-
-
-def test_training_brings_the_student_nearer_to_the_teacher(models: Path) -> None:
-    data = lessons(models)
-    learner = Trainer(load(models, "small").model, data, data, train_settings(method="full", rate=5e-3), seed=5)
-    losses = [learner.step() for _ in range(STEPS)]
-    assert losses[-1] < losses[0]
+        together = answer_states(small.model, data.items)
+        alone = torch.cat([answer_states(small.model, [item]) for item in data.items])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
 
 
 def test_it_stops_early_when_looks_bring_no_progress_and_keeps_the_best(
@@ -116,22 +234,6 @@ def test_it_stops_early_when_looks_bring_no_progress_and_keeps_the_best(
     learner.keep_best()
     for kept, best in zip(learner.model.parameters(), weights[1], strict=True):
         assert torch.equal(kept, best)
-
-
-def test_the_rate_falls_with_width_and_a_given_one_is_taken() -> None:
-    full = train_settings(method="full")
-    assert peak_rate(896, full) == pytest.approx(1e-5)
-    assert peak_rate(56, full) == pytest.approx(1.6e-4)
-    assert peak_rate(896, train_settings(method="lora")) == pytest.approx(2e-4)
-    assert peak_rate(1, train_settings(rate=0.5)) == 0.5
-
-
-def test_the_schedule_rises_stays_and_falls_to_nothing() -> None:
-    shares = [schedule(step, 100) for step in range(101)]
-    assert shares[0] == 0.2
-    assert set(shares[4:51]) == {1.0}
-    assert shares[50:] == sorted(shares[50:], reverse=True)
-    assert shares[100] == 0.0
 
 
 def test_items_know_what_they_rehearse(models: Path) -> None:
