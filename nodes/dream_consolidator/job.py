@@ -63,6 +63,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     steps: int
     best_step: int
     """The step whose weights were kept."""
+    practised: int = 0
+    """Of the steps, those that learned from the student's own answers."""
     parameters: int
     """Trained."""
     teacher_version: str = ""

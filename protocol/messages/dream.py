@@ -131,7 +131,7 @@ class StartDream(msgspec.Struct, frozen=True, kw_only=True):
 class DreamProgress(msgspec.Struct, frozen=True, kw_only=True):
     dream: str
     stage: str
-    """`collect`, `teach`, `train`, `validate`, `promote`."""
+    """`collect`, `teach`, `train`, `practise`, `validate`, `promote`."""
     done: int
     total: int
     loss: float | None = None
