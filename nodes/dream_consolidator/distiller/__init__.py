@@ -4,8 +4,18 @@ distill     its stages and its end
 workbench   what every stage works with: one model at a time
 teacher     who teaches, and how it is asked
 answering   questions put to models of this process
+trying      what judges, put to the student as it was and as it is
 study       distributions gathered, the student trained, the candidate written
+training    the loop: both phases, their order, their looks, early stop
+onpolicy    the student's own answers, told by the teacher
+losses      what a token's answer costs, by name
+chunks      hidden states → logits, never of all tokens at once
+rates       the learning rate of each step
+precision   the numbers it is computed in
+lora        low-rank changes, and their merging
+checkpoints where training stands
+parallel    several processes that train together
+memory      how much the process may take
+targets     lessons as ids, and the distributions they are answered with
 decoding    batches of prompts → answers
-targets     lessons as ids, and the loss
-training    the loop, its checkpoints and early stop
 """

@@ -1,4 +1,4 @@
-"""The training process: `python -m nodes.dream_consolidator.distiller.distill JOB_FOLDER STATE_DIR PARENT`.
+"""The training process: `python -m nodes.dream_consolidator.distiller.distill JOB_FOLDER STATE_DIR [PARENT]`.
 
 teach     the student, as it answers now, makes up questions and answers them and what judges; the teacher answers what
           has no trusted answer yet, and what judges; each says its distribution at every token of its lessons
@@ -6,7 +6,10 @@ train     the student, from its own model and not from earlier dreams, learns bo
 validate  the new weights answer what judges
 
 Progress goes to stdout, one `DreamProgress` as JSON a line. Every stage writes down what it has; SIGTERM ends the
-process at the next token or step with status `job.ROUSED`, and the same command goes on from there. Imports torch.
+process at the next token or step with status `job.ROUSED`, and the same command goes on from there. It takes no more
+memory than `train.memory` says. With a PARENT it dies when that process does. `torchrun` starts several that train
+together (`parallel`): a dream that was interrupted can be gone on with so by hand, and its consolidator takes up what
+came of it. Imports torch.
 """
 
 from __future__ import annotations
@@ -23,12 +26,15 @@ from typing import TextIO
 import msgspec
 
 from nodes.dream_consolidator.distiller.answering import answers, kept, self_asked
-from nodes.dream_consolidator.distiller.study import Trained, study
+from nodes.dream_consolidator.distiller.memory import OutOfMemory, allowed, limited
+from nodes.dream_consolidator.distiller.parallel import ALONE, Crew, join
+from nodes.dream_consolidator.distiller.study import Trained, assist, study
 from nodes.dream_consolidator.distiller.teacher import Teacher, appointed
 from nodes.dream_consolidator.distiller.trying import tried
 from nodes.dream_consolidator.distiller.workbench import Roused, Workbench
 from nodes.dream_consolidator.job import PURPOSE, ROUSED, JobFolder, Outcome
 from nodes.dream_consolidator.selection import lessons as sorting
+from nodes.model_worker.loading import settled_device
 from protocol.messages.dream import DreamProgress
 from runtime.sealing import Sealer
 from runtime.verifiers import Verifier, load_verifiers
@@ -39,8 +45,9 @@ _PR_SET_PDEATHSIG = 1
 
 def main(arguments: Sequence[str]) -> int:
     """0: the dream is over and its outcome written. `ROUSED`: it goes on another time. Anything else: it failed."""
-    path, state_dir, parent = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
-    _die_with(parent)
+    path, state_dir = Path(arguments[0]), Path(arguments[1])
+    for parent in map(int, arguments[2:]):
+        _die_with(parent)
     roused: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: roused.append(number))
 
@@ -49,22 +56,33 @@ def main(arguments: Sequence[str]) -> int:
             raise Roused
 
     folder = JobFolder(path, Sealer.load(state_dir, PURPOSE))
-    os.nice(folder.job().settings.dream.niceness)
-    bench = Workbench.prepare(folder, check, Reporter(path.name, sys.stdout, time.monotonic))
+    job = folder.job()
+    os.nice(job.settings.dream.niceness)
+    crew = join(settled_device(job.student))
     try:
-        distill(bench, load_verifiers())
+        with limited(allowed(job.settings.train.memory)):
+            if crew.first:
+                bench = Workbench.prepare(folder, check, Reporter(path.name, sys.stdout, time.monotonic))
+                distill(bench, load_verifiers(), crew)
+            else:
+                assist(job, crew, check)
+    except OutOfMemory as error:
+        print(f"{error}; {error.remedy}", file=sys.stderr)
+        return 1
     except Roused:
+        crew.dismiss()
         return ROUSED
+    crew.dismiss()
     return 0
 
 
-def distill(bench: Workbench, verifiers: Sequence[Verifier]) -> Outcome:
+def distill(bench: Workbench, verifiers: Sequence[Verifier], crew: Crew = ALONE) -> Outcome:
     """All stages of the dream in `bench`, from wherever it stands."""
     with appointed(bench) as teacher:
-        return distill_from(teacher, bench, verifiers)
+        return distill_from(teacher, bench, verifiers, crew)
 
 
-def distill_from(teacher: Teacher, bench: Workbench, verifiers: Sequence[Verifier]) -> Outcome:
+def distill_from(teacher: Teacher, bench: Workbench, verifiers: Sequence[Verifier], crew: Crew = ALONE) -> Outcome:
     """As `distill`, from this teacher."""
     folder, job = bench.folder, bench.job
     material, asked = folder.material(), self_asked(bench)
@@ -80,7 +98,7 @@ def distill_from(teacher: Teacher, bench: Workbench, verifiers: Sequence[Verifie
     taught = sorting.taught(lessons, material)
     trained, trials = Trained(), []
     if taught:
-        trained = study(bench, teacher, lessons, development)
+        trained = study(bench, teacher, lessons, development, crew)
         after = tried(bench, "after", judging, folder.candidate, stage="validate")
         trials = sorting.trials(
             judging,
@@ -100,6 +118,7 @@ def distill_from(teacher: Teacher, bench: Workbench, verifiers: Sequence[Verifie
         too_long=trained.too_long,
         distribution=trained.distribution,
         steps=trained.steps,
+        practised=trained.practised,
         best_step=trained.best_step,
         parameters=trained.parameters,
         teacher_version=teacher.version,
