@@ -102,6 +102,7 @@ for _service in (
     Service("reality/observe", reality.ObserveAssumption, reality.AssumptionObserved),
     Service("model/generate", model.Generate, model.Generated, model.Token),
     Service("model/teach", model.Teach, model.Taught, model.Solution),
+    Service("model/embed", model.Embed, model.Embedded),
     Service("model/load", model.Load, model.ModelInfo),
     Service("model/unload", model.Unload, model.ModelInfo),
     Service("model/info", model.InfoRequest, model.ModelInfo),

@@ -1,6 +1,6 @@
 """The books in double entry: amounts only move from one account to another, so all balances sum to zero, exactly.
 
-    opening ──┐               ┌──> spent/exchange, spent/dream, spent/load    each posting names which
+    opening ──┐               ┌──> spent/exchange, …/dream, …/load, …/embedding    each names which
     income  ──┼──> budget ────┤
     reserve ──┘    │   ▲      └──> spent/base                                 named by the state it was spent in
                    ▼   │

@@ -13,7 +13,7 @@ from nodes.metabolic_controller.store import Store
 from protocol.errors import BadRequest
 from protocol.messages.metabolism import Books, BooksRequest, Held, Reserve, Reserved, Settle, Settled
 
-KINDS = ("exchange", "dream", "load")
+KINDS = ("exchange", "dream", "load", "embedding")
 MOST = 1e9
 """ATP, joules or seconds that one thing can have cost: what is beyond is a mistake, and would burst the books."""
 LONGEST_NS = 31 * 86_400 * 10**9

@@ -9,9 +9,9 @@ from typing import Any
 from nodes.metabolic_controller.accounts import BUDGET, INCOME, MICRO, RESERVE, SPENT
 from protocol.messages.metabolism import Moved
 
-KINDS = ("exchange", "dream", "load", "base")
+KINDS = ("exchange", "dream", "load", "embedding", "base")
 HEADER = ("hour", "income", "reserve", *KINDS, "exchanges")
-_COLOURS = ("#1b6ca8", "#6a4c93", "#edae49", "#9aa5b1")
+_COLOURS = ("#1b6ca8", "#6a4c93", "#edae49", "#3a8f6b", "#9aa5b1")
 
 
 def hours(moved: Iterable[Moved]) -> list[dict[str, Any]]:

@@ -19,11 +19,13 @@ from nodes.model_worker import generation, loading
 from nodes.model_worker import teach as teaching
 from nodes.model_worker.admission import Admission
 from nodes.model_worker.effort import Effort, Gauge, Mark
+from nodes.model_worker.embedding import Reading
 from nodes.model_worker.errors import (
     ContextTooLong,
     ModelChanged,
     ModelError,
     ModelMemory,
+    ModelUnloaded,
     StateOutOfReach,
     UnknownSession,
 )
@@ -39,6 +41,7 @@ from nodes.model_worker.teach import Lecture
 from nodes.model_worker.turn import Stages, Turn
 from protocol.errors import BadRequest
 from protocol.messages.model import (
+    Embed,
     Generate,
     Generated,
     ModelInfo,
@@ -410,6 +413,30 @@ class Engine:
             found = lecture.go_on(interrupted)
         lecture.took(self._gauge.since(began))
         return found
+
+    def embed(self, request: Embed) -> Reading:
+        """Make ready to read the texts. Raises ModelUnloaded, ModelChanged, the errors of loading and of `Reading`."""
+        if not (self.loaded or request.load):
+            raise ModelUnloaded(
+                "the model is not in memory, and the request wants none loaded",
+                place=f"level {self.level.name}",
+                remedy="ask with `load`, or wait until somebody else needs it",
+            )
+        model = self.load()
+        if request.version and request.version != model.version:
+            raise self._changed(request.version)
+        learned = self._learned
+        base = learned.base if learned else model.fingerprint["weights"]
+        return Reading(model, self.level, request, learned.digest if learned else "", base)
+
+    def go_on_reading(self, reading: Reading) -> None:
+        """Read on for one forward pass. Raises ModelChanged where the model it was begun with is no longer there."""
+        if self._model is not reading.model:
+            raise self._changed(reading.embedded.version)
+        began = self._gauge.begin()
+        with _named_memory_error(self.level):
+            reading.go_on()
+        reading.took(self._gauge.since(began))
 
     def _changed(self, version: str) -> ModelChanged:
         now = f"{self._model.version} answers now" if self._model else "it was unloaded"

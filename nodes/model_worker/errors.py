@@ -7,6 +7,7 @@ SageError
     ├── ModelUnfit          it is there and cannot serve: not causal, not full attention, not on this device
     ├── ModelMemory         it does not fit into memory
     ├── ModelChanged        another version answers now than the one that was asked, or none does any more
+    ├── ModelUnloaded       it is not in memory, and the request wants none loaded
     ├── ContextTooLong      more tokens than the level or the model can take
     ├── NoChatTemplate      messages were sent to a model that has no template for them
     ├── UnknownSession      nothing is kept of a conversation of this name
@@ -39,6 +40,10 @@ class ModelMemory(ModelError):
 
 class ModelChanged(ModelError):
     code = "model.changed"
+
+
+class ModelUnloaded(ModelError):
+    code = "model.unloaded"
 
 
 class ContextTooLong(ModelError):

@@ -7,7 +7,7 @@ from collections import deque
 
 from nodes.model_worker.effort import Effort
 from protocol.messages.metabolism import Settle
-from protocol.messages.model import Generated, Taught
+from protocol.messages.model import Embedded, Generated, Taught
 
 WAITING = 64
 """Bills that wait to be booked; of more than that the oldest are given up, and counted."""
@@ -42,6 +42,11 @@ class Loads:
         effort = Effort(taught.cpu_s, taught.joules, taught.joules_source, seconds=taught.seconds)
         self._add("taught", "dream", ident, effort)
         self._counts["unheard"] += 1
+
+    def add_embedded(self, ident: str, embedded: Embedded) -> None:
+        """What it took to read texts: whoever asked for their vectors settles nothing."""
+        effort = Effort(embedded.cpu_s, embedded.joules, embedded.joules_source, seconds=embedded.seconds)
+        self._add("embedded", "embedding", ident, effort)
 
     def _add(self, what: str, kind: str, ident: str, effort: Effort) -> None:
         if len(self._bills) >= WAITING:

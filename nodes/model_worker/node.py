@@ -24,6 +24,8 @@ from protocol.messages.context import ExchangeScored
 from protocol.messages.dream import Adapter, AdapterAdopted, AdapterCurrent
 from protocol.messages.metabolism import MetabolicState
 from protocol.messages.model import (
+    Embed,
+    Embedded,
     ForgetState,
     Generate,
     Generated,
@@ -81,6 +83,7 @@ class ModelWorker(Node):
             self._adopted,
             self._started,
             self._failed,
+            self._read,
         )
         self._loads = Loads(self._level.name)
         self._valued = 0
@@ -132,6 +135,14 @@ class ModelWorker(Node):
 
         try:
             return await self._worker.teach(request, on_solutions=send, cancelled=lambda: call.cancelled)
+        finally:
+            self._show_problem()
+
+    @serve(Embed, concurrency=8, queue=32)
+    async def embed(self, request: Embed, call: Call) -> Embedded:
+        """Texts as vectors. Whoever wants an answer goes first."""
+        try:
+            return await self._worker.embed(request, cancelled=lambda: call.cancelled)
         finally:
             self._show_problem()
 
@@ -262,6 +273,10 @@ class ModelWorker(Node):
 
     def _taught_in_vain(self, taught: Taught) -> None:
         self._loads.add_taught_in_vain(self.new_trace().hex(), taught)
+        self._book()
+
+    def _read(self, embedded: Embedded) -> None:
+        self._loads.add_embedded(self.new_trace().hex(), embedded)
         self._book()
 
     def _book(self) -> None:

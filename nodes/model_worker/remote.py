@@ -19,17 +19,20 @@ import math
 import os
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import msgspec
 
 from nodes.model_worker.confidence import confidence
-from nodes.model_worker.errors import ModelError, ModelMissing, ModelUnfit, UnknownSession
+from nodes.model_worker.errors import ModelChanged, ModelError, ModelMissing, ModelUnfit, ModelUnloaded, UnknownSession
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
 from protocol.errors import BadRequest
 from protocol.messages.model import (
+    Embed,
+    Embedded,
     Generate,
     Generated,
     ModelInfo,
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from nodes.model_worker.teach import Lecture
 
 CONNECT_S = 5.0
+EMBED_S = 30.0
 LOOK_S = 0.05
 """How often cancel and deadline are looked at."""
 NO_STATE = "attention state is kept by the server, if at all"
@@ -57,6 +61,14 @@ class Usage(msgspec.Struct, kw_only=True):
     prompt: int = 0
     cached: int = 0
     completion: int = 0
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Vectors as a server gave them, where an engine here would read on."""
+
+    embedded: Embedded
+    over: bool = True
 
 
 class RemoteEngine:
@@ -139,6 +151,30 @@ class RemoteEngine:
     def go_on_teaching(self, lecture: "Lecture", interrupted: Callable[[], str]) -> list[Solution]:
         raise AssertionError("no lecture was ever begun here")
 
+    def embed(self, request: Embed) -> Fetched:
+        """As `Engine.embed`, by the server's own way of pooling.
+
+        The version is what the server calls its model: whether it still means the same weights nobody can tell.
+        """
+        if not (self._info.loaded or request.load):
+            raise ModelUnloaded(
+                "the server was not looked for yet, and the request does not want that",
+                place=f"level {self.level.name}",
+                remedy="ask with `load`",
+            )
+        if not self._info.loaded:
+            self.load()
+        if request.version not in ("", self.level.model):
+            raise ModelChanged(
+                f"version {request.version} is not what answers: {self.level.model} does",
+                place=f"level {self.level.name}",
+                remedy="ask what answers, and begin again",
+            )
+        cpu_began, began = time.process_time(), self._clock.mono_ns()
+        given = asyncio.run(self._vectors(request.texts))
+        seconds, cpu_s = (self._clock.mono_ns() - began) / 1e9, time.process_time() - cpu_began
+        return Fetched(msgspec.structs.replace(given, seconds=seconds, cpu_s=cpu_s))
+
     def save_state(self) -> StateSaved:
         return StateSaved(sessions=0, problem="")
 
@@ -208,6 +244,34 @@ class RemoteEngine:
                     place=self.level.url,
                     remedy="`url` ends with /v1 for most servers",
                 ) from error
+
+    async def _vectors(self, texts: list[str]) -> Embedded:
+        import numpy as np
+
+        body = {"model": self.level.model, "input": texts, "encoding_format": "float"}
+        async with self._client() as client:
+            try:
+                reply = await client.post("embeddings", json=body, timeout=EMBED_S)
+            except httpx2.HTTPError as error:
+                raise self._unreachable(error) from error
+        self._check_status(reply.status_code, reply.text)
+        try:
+            rows = sorted(reply.json()["data"], key=lambda row: row["index"])
+            vectors = np.array([row["embedding"] for row in rows], dtype="<f4")
+            given, dimensions = vectors.shape
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._no_vectors("what it sends is none") from error
+        if given != len(texts):
+            raise self._no_vectors(f"of {len(texts)} texts it read {given}")
+        units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return Embedded(vectors=units.tobytes(), dimensions=dimensions, tokens=[], version=self.level.model)
+
+    def _no_vectors(self, why: str) -> ModelUnfit:
+        return ModelUnfit(
+            f"the server gives no vectors: {why}",
+            place=self.level.url,
+            remedy="name a level whose server answers /v1/embeddings, or one with `backend: transformers`",
+        )
 
     async def _stream(self, request: Generate, answer: "Answer", interrupted: Callable[[], str]) -> str:
         """Read the answer; why it ended before the server did, "" if it did not."""

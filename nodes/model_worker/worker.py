@@ -18,9 +18,11 @@ from nodes.model_worker.errors import ModelError, ModelMemory
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
 from nodes.model_worker.trial import Trial
-from protocol.errors import Cancelled
+from protocol.errors import BadRequest, Cancelled
 from protocol.messages.dream import AdapterAdopted
 from protocol.messages.model import (
+    Embed,
+    Embedded,
     Generate,
     Generated,
     ModelInfo,
@@ -35,12 +37,16 @@ from protocol.messages.model import (
 from runtime.clock import Clock
 
 if TYPE_CHECKING:
+    from nodes.model_worker.embedding import Reading
     from nodes.model_worker.engine import Engine
     from nodes.model_worker.kv.vault import Vault
     from nodes.model_worker.loading import LoadedModel
     from nodes.model_worker.remote import RemoteEngine
 
 T = TypeVar("T")
+
+MOST_TEXTS = 256
+"""In one request for vectors."""
 
 
 class Worker:
@@ -58,6 +64,7 @@ class Worker:
         adopted: Callable[[AdapterAdopted], None] = lambda _: None,
         imported: Callable[[float], None] = lambda _: None,
         in_vain: Callable[[str, Effort], None] = lambda *_: None,
+        embedded: Callable[[Embedded], None] = lambda _: None,
     ) -> None:
         """`vault`: where attention state outlives the process.
 
@@ -65,7 +72,8 @@ class Worker:
         what it took whenever a model was loaded, `adopted` with what became of weights that were to be taken up, and
         `given_up` with what was made for somebody who no longer waits;
         `taught_in_vain` with what was taught of a request that did not come to its end; `imported` with the processor
-        seconds that it took to import an engine, and `in_vain` as an engine calls it.
+        seconds that it took to import an engine, and `in_vain` as an engine calls it; `embedded` with what was read of
+        every request for vectors, whatever became of it.
         """
         self._level = level
         self._clock = clock
@@ -77,6 +85,7 @@ class Worker:
         self._taught_in_vain = taught_in_vain
         self._imported = imported
         self._in_vain = in_vain
+        self._embedded = embedded
         self.gauge = Gauge(clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._settling: asyncio.Future[None] | None = None
@@ -276,13 +285,29 @@ class Worker:
         lecture = await self._run(lambda engine: engine.teach(request))
         try:
             while not lecture.over:
-                self._check_wanted(cancelled)
+                self._check_wanted(cancelled, "teaching")
                 solutions = await self._run(lambda engine: engine.go_on_teaching(lecture, interrupted))
                 await on_solutions(solutions)
         except BaseException:
             self._taught_in_vain(lecture.taught)
             raise
         return lecture.taught
+
+    async def embed(self, request: Embed, *, cancelled: Callable[[], bool]) -> Embedded:
+        """As `Engine.embed`, to its end. Work of anybody else goes first: it waits for one forward pass at most.
+
+        Raises BadRequest for what no model could do, and Cancelled once `cancelled` says so.
+        """
+        if not 0 < len(request.texts) <= MOST_TEXTS:
+            raise BadRequest(f"{len(request.texts)} texts are not 1..{MOST_TEXTS}", place="model/embed: texts")
+        reading = await self._run(lambda engine: engine.embed(request))
+        try:
+            while not reading.over:
+                self._check_wanted(cancelled, "reading")
+                await self._run(lambda engine: cast("Engine", engine).go_on_reading(cast("Reading", reading)))
+        finally:
+            self._embedded(reading.embedded)
+        return reading.embedded
 
     async def save_state(self) -> StateSaved:
         """As `Engine.save_state`."""
@@ -314,9 +339,9 @@ class Worker:
 
         return await self._on_thread(forget)
 
-    def _check_wanted(self, cancelled: Callable[[], bool]) -> None:
+    def _check_wanted(self, cancelled: Callable[[], bool], what: str) -> None:
         if cancelled() or self._stopping:
-            raise Cancelled("teaching was given up", place=f"level {self._level.name}")
+            raise Cancelled(f"{what} was given up", place=f"level {self._level.name}")
 
     async def _settle(self) -> None:
         """Use the time until the next request; it is noticed after each chunk."""

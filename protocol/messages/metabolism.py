@@ -50,7 +50,7 @@ class Energy(msgspec.Struct, frozen=True, kw_only=True):
     income: float
     """Recharged since the account was opened."""
     spent: dict[str, float]
-    """Purpose (`exchange`, `dream`, `load`, `base`) → ATP since the account was opened."""
+    """Purpose (`exchange`, `dream`, `load`, `embedding`, `base`) → ATP since the account was opened."""
     opening: float = 100.0
     source: str = "cpu"
     """What was measured last: `nvml`, `ina`, `rapl`, or `cpu` (processor seconds)."""
@@ -118,7 +118,7 @@ class Settle(msgspec.Struct, frozen=True, kw_only=True):
     ident: str
     """The exchange, dream or load it was spent on."""
     kind: str = "exchange"
-    """`exchange`, `dream` or `load`."""
+    """`exchange`, `dream`, `load` or `embedding`."""
     cpu_s: float = 0.0
     joules: float = 0.0
     salience: float = 0.0
@@ -143,7 +143,7 @@ class Reserve(msgspec.Struct, frozen=True, kw_only=True):
     ident: str
     """Under which it is settled afterwards."""
     kind: str = "exchange"
-    """`exchange`, `dream` or `load`."""
+    """`exchange`, `dream`, `load` or `embedding`."""
     atp: float = 0.0
     """What it is expected to cost, all told."""
     ttl_s: float = 120.0

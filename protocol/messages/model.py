@@ -167,6 +167,38 @@ class Taught(msgspec.Struct, frozen=True, kw_only=True):
     joules_source: str = ""
 
 
+class Embed(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for texts as vectors that can be compared: the mean of what the model makes of a text's tokens.
+
+    Nothing that is kept of conversations is read or changed. Whoever else asks the worker meanwhile goes first.
+    """
+
+    texts: list[str]
+    version: str = ""
+    """The version that is to read them; another refuses. Empty: whichever there is."""
+    load: bool = True
+    """False: refuse rather than load a model that is not in memory."""
+
+
+class Embedded(msgspec.Struct, frozen=True, kw_only=True):
+    vectors: bytes
+    """float32, little endian, [texts, dimensions], each of unit length; all zeros for a text without a token."""
+    dimensions: int
+    tokens: list[int]
+    """Of each text; empty where a server has the model."""
+    version: str
+    """Fingerprint of the weights and what else decides the vectors; of a server, only what it calls its model."""
+    base: str = ""
+    """Digest of the level's own weights, from which learned ones were learned; "" where a server has them."""
+    adapter: str = ""
+    """Digest of the learned weights that read the texts; empty: the level's own."""
+    seconds: float = 0.0
+    """At work, without the time that others went first."""
+    cpu_s: float = 0.0
+    joules: float = 0.0
+    joules_source: str = ""
+
+
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """Have the model loaded."""
 

@@ -25,11 +25,11 @@ TOLD = energy_history.hours(
 def test_each_hour_tells_what_came_in_and_what_it_was_spent_on():
     seven, eight = TOLD
     assert (seven["hour_ns"], seven["income"], seven["reserve"], seven["exchanges"]) == (7 * HOUR, 0.0, 0.25, 3)
-    assert seven["spent"] == {"exchange": 1.5, "dream": 0.0, "load": 0.0, "base": 0.5}
+    assert seven["spent"] == {"exchange": 1.5, "dream": 0.0, "load": 0.0, "embedding": 0.0, "base": 0.5}
     assert (eight["income"], eight["exchanges"]) == (2.5, 0)
     assert [row[1:] for row in energy_history.rows(TOLD)] == [
-        ("0.00", "0.25", "1.50", "0.00", "0.00", "0.50", "3"),
-        ("2.50", "0.00", "0.00", "0.00", "0.00", "0.00", "0"),
+        ("0.00", "0.25", "1.50", "0.00", "0.00", "0.00", "0.50", "3"),
+        ("2.50", "0.00", "0.00", "0.00", "0.00", "0.00", "0.00", "0"),
     ]
 
 

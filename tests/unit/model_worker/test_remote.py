@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nodes.model_worker import fits, levels
-from nodes.model_worker.errors import ModelError, ModelMissing, ModelUnfit, UnknownSession
+from nodes.model_worker.errors import ModelChanged, ModelError, ModelMissing, ModelUnfit, ModelUnloaded, UnknownSession
 from nodes.model_worker.learned import Learned
 from nodes.model_worker.levels import Level
 from nodes.model_worker.remote import RemoteEngine
 from protocol.errors import BadRequest, ConfigError
-from protocol.messages.model import ChatMessage, Generate, Token
+from protocol.messages.model import ChatMessage, Embed, Generate, Token
 
 QUESTION = [ChatMessage(role="user", content="2 + 2 ?")]
 
@@ -27,6 +28,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.models: Any = {"data": [{"id": "big"}]}
         self.status = 200
+        self.vectors: Any = {}
         self.lines: list[str] = []
         self.hold = threading.Event()
         """Set: the stream ends when all lines are said; otherwise it waits for that."""
@@ -52,6 +54,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append((self.path, body, self.headers.get("Authorization", "")))
         if self.server.status != 200:
             self._reply(json.dumps({"error": {"message": "too long, the limit is 512"}}), self.server.status)
+            return
+        if self.path == "/v1/embeddings":
+            self._reply(json.dumps(self.server.vectors))
             return
         self.send_response(200)
         self.end_headers()
@@ -210,3 +215,27 @@ def test_its_level_is_configured_by_url_and_weighs_nothing_here(tmp_path: Any) -
         file.write_text(f"levels:\n  - {{name: top, {wrong}, model: big, context: 99, max_new_tokens: 9}}\n")
         with pytest.raises(ConfigError, match="url"):
             levels.load(file)
+
+
+def test_a_servers_vectors_are_put_in_order_and_to_unit_length(server: Server, engine: RemoteEngine) -> None:
+    server.vectors = {"data": [{"index": 1, "embedding": [0.0, 2.0]}, {"index": 0, "embedding": [3.0, 4.0]}]}
+    found = engine.embed(Embed(texts=["a", "b"]))
+    assert found.over
+    assert np.frombuffer(found.embedded.vectors, "<f4").tolist() == pytest.approx([0.6, 0.8, 0.0, 1.0])
+    assert (found.embedded.dimensions, found.embedded.version, found.embedded.base) == (2, "big", "")
+    ((path, body, _),) = server.asked
+    assert (path, body["input"], body["model"]) == ("/v1/embeddings", ["a", "b"], "big")
+
+
+@pytest.mark.parametrize("vectors", [{}, {"data": []}, {"data": [{"index": 0, "embedding": [1.0]}]}, [], "text"])
+def test_a_server_that_gives_no_vectors_is_named(server: Server, engine: RemoteEngine, vectors: Any) -> None:
+    server.vectors = vectors
+    with pytest.raises(ModelUnfit, match="gives no vectors"):
+        engine.embed(Embed(texts=["a", "b"]))
+
+
+def test_a_servers_vectors_are_refused_where_another_version_or_no_look_is_wanted(engine: RemoteEngine) -> None:
+    with pytest.raises(ModelUnloaded, match="not looked for yet"):
+        engine.embed(Embed(texts=["a"], load=False))
+    with pytest.raises(ModelChanged, match="big does"):
+        engine.embed(Embed(texts=["a"], version="other"))

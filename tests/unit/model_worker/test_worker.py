@@ -5,13 +5,25 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from nodes.model_worker.errors import ModelMissing
 from nodes.model_worker.levels import Level
-from nodes.model_worker.worker import Worker
-from protocol.errors import Cancelled
-from protocol.messages.model import Exercise, Generate, Generated, ModelInfo, Solution, Taught, Teach, Token
+from nodes.model_worker.worker import MOST_TEXTS, Worker
+from protocol.errors import BadRequest, Cancelled
+from protocol.messages.model import (
+    Embed,
+    Embedded,
+    Exercise,
+    Generate,
+    Generated,
+    ModelInfo,
+    Solution,
+    Taught,
+    Teach,
+    Token,
+)
 from runtime.clock import VirtualClock
 
 LEVEL = Level(name="small", model="/m", context=8, max_new_tokens=8)
@@ -22,6 +34,16 @@ class FakeLecture:
         self.exercises = exercises
         self.over = False
         self.taught = Taught(solutions=0, version="v")
+
+
+class FakeReading:
+    def __init__(self, texts: int) -> None:
+        self.left = texts
+        self.embedded = Embedded(vectors=b"", dimensions=0, tokens=[], version="v")
+
+    @property
+    def over(self) -> bool:
+        return not self.left
 
 
 class FakeEngine:
@@ -69,6 +91,14 @@ class FakeEngine:
         index = lecture.taught.solutions
         lecture.taught = Taught(solutions=index + 1, version="v")
         return [Solution(index=index)]
+
+    def embed(self, request: Embed) -> FakeReading:
+        return FakeReading(len(request.texts))
+
+    def go_on_reading(self, reading: FakeReading) -> None:
+        self.done.append("pass")
+        reading.left -= 1
+        reading.embedded = msgspec.structs.replace(reading.embedded, cpu_s=reading.embedded.cpu_s + 1)
 
     def load(self) -> None:
         self.problem = "no such folder"
@@ -236,3 +266,29 @@ async def test_teaching_that_is_given_up_is_told_with_what_it_took(engine: FakeE
         )
     assert [each.solutions for each in vain] == [1]
     await worker.close()
+
+
+async def test_texts_are_read_pass_by_pass_and_what_that_took_is_told(engine: FakeEngine) -> None:
+    told: list[Embedded] = []
+    worker = Worker(LEVEL, VirtualClock(), embedded=told.append)
+    worker._engine = engine  # type: ignore[assignment]
+    embedded = await worker.embed(Embed(texts=["a", "b", "c"]), cancelled=lambda: False)
+    assert (engine.done, embedded.cpu_s, told) == (["pass"] * 3, 3, [embedded])
+    await worker.close()
+
+
+async def test_reading_that_is_given_up_ends_at_the_next_pass_and_is_told(engine: FakeEngine) -> None:
+    told: list[Embedded] = []
+    worker = Worker(LEVEL, VirtualClock(), embedded=told.append)
+    worker._engine = engine  # type: ignore[assignment]
+    with pytest.raises(Cancelled, match="reading was given up"):
+        await worker.embed(Embed(texts=["a"] * 5), cancelled=lambda: len(engine.done) == 2)
+    assert [each.cpu_s for each in told] == [2]
+    await worker.close()
+
+
+@pytest.mark.parametrize("count", [0, MOST_TEXTS + 1])
+async def test_no_text_and_too_many_are_refused(worker: Worker, engine: FakeEngine, count: int) -> None:
+    with pytest.raises(BadRequest, match=f"{count} texts"):
+        await worker.embed(Embed(texts=["a"] * count), cancelled=lambda: False)
+    assert not engine.done
