@@ -48,8 +48,8 @@ def by_chunk(model: Any, states: Tensor, size: int, compute: Compute) -> tuple[T
     if len(parts) == 1 or not torch.is_grad_enabled():
         found = [one(states[part], part) for part in parts]
     else:
-        again = {"use_reentrant": False, "preserve_rng_state": False}  # nothing here draws
-        found = [checkpoint(one, states[part], part, **again) for part in parts]
+        # Nothing in here draws, so there is no random state to keep.
+        found = [checkpoint(one, states[part], part, use_reentrant=False, preserve_rng_state=False) for part in parts]
     return tuple(map(torch.cat, zip(*found, strict=True)))
 
 

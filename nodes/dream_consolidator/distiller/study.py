@@ -12,9 +12,10 @@ import msgspec
 import torch
 
 from nodes.dream_consolidator.distiller import answering, precision
+from nodes.dream_consolidator.distiller.losses import Target
 from nodes.dream_consolidator.distiller.onpolicy import STAGE, own_answers, understood
 from nodes.dream_consolidator.distiller.parallel import ALONE, Crew
-from nodes.dream_consolidator.distiller.targets import Item, Target, Told, encode, pack, unpack
+from nodes.dream_consolidator.distiller.targets import Item, Told, encode, pack, unpack
 from nodes.dream_consolidator.distiller.teacher import Teacher
 from nodes.dream_consolidator.distiller.training import Lessons, Trainer
 from nodes.dream_consolidator.distiller.workbench import Roused, Workbench
