@@ -6,8 +6,8 @@ import hashlib
 from collections import OrderedDict
 from typing import TypeVar
 
-from nodes.context_classifier import encoder, rewards, scoring, snapshot
-from nodes.context_classifier.classify import classify
+from nodes.context_classifier import encoder, fits, rewards, scoring, snapshot
+from nodes.context_classifier.classify import Questions, classify
 from nodes.context_classifier.config import ContextConfig
 from nodes.context_classifier.explaining import explained
 from nodes.context_classifier.memory import Memory
@@ -33,28 +33,49 @@ HEARD = 256
 
 
 class Classifier:
-    def __init__(self, config: ContextConfig, memory: Memory | None = None, saved: Saved | None = None) -> None:
+    def __init__(
+        self, config: ContextConfig, memory: Memory | None = None, saved: Saved | None = None, left: str = ""
+    ) -> None:
+        """`left`: why what was known does not go on, where there was something. Raises `FitMissing`."""
         self.config = config
+        self.questions = questions(config)
+        self.left = left
         self.memory = memory or Memory(config.limits, encoder.chosen(config.encoder))
         self.scorer = Scorer(config.weights, config.salience, config.scored, saved)
         self.changed = False
         """Whether there is something a snapshot would lose."""
         self._heard: OrderedDict[bytes, Features] = OrderedDict()
-        self._counts = {"classified": 0, "unheard": 0}
+        self._counts = {"classified": 0, "unheard": 0, "begun_anew": int(bool(left))}
 
     @classmethod
     def restored(cls, config: ContextConfig, data: bytes) -> Classifier:
         """As it was when `data` was saved. Raises `SnapshotUnreadable`."""
-        return cls(config, *snapshot.restore(data, config.limits, encoder.chosen(config.encoder)))
+        found = snapshot.restore(data, config.limits, encoder.chosen(config.encoder))
+        return cls(config, found.memory, found.salience, found.left)
 
     def save(self) -> bytes:
         self.changed = False
         return snapshot.save(self.memory, self.scorer.save())
 
+    def follow_encoder(self) -> str:
+        """Begin anew where the encoder's vectors cannot be compared with those in memory any more.
+
+        Why; "" where all goes on. What is known of salience rests on no vector, and stays.
+        """
+        memory, now = self.memory, self.memory.encoder.fingerprint
+        before, memory.fingerprint = memory.fingerprint, now
+        if before == now or not memory.clusters.records:
+            return ""
+        self.memory = Memory(memory.limits, memory.encoder)
+        self.changed = True
+        self._counts["begun_anew"] += 1
+        self.left = f"what was known was learned by the encoder {before}, now there is {now}"
+        return self.left
+
     def classify(self, request: Classify) -> Classified:
         """The context and salience of an input; it is known from then on."""
         seen, cluster = self.memory.meet(request.text, request.session)
-        judged = classify(seen, self.config.questions)
+        judged = classify(seen, self.questions)
         features = scoring.of_input(seen, request, self.scorer.met)
         _remember(self._heard, _digest(request.session, request.text), features, HEARD)
         self._counts["classified"] += 1
@@ -73,7 +94,7 @@ class Classifier:
     def explain(self, request: ExplainContext) -> ContextExplained:
         """What would be seen of an input, and how it would be judged. Nothing is learned."""
         seen, nearest = self.memory.consider(request.text, request.session)
-        return explained(request.session, self.memory, seen, nearest, self.config.questions)
+        return explained(request.session, self.memory, seen, nearest, self.questions)
 
     def score(self, request: ScoreExchange) -> tuple[ExchangeScored, bool]:
         """The salience of a finished exchange, and whether it is new: a repeated request gets what stands."""
@@ -112,6 +133,13 @@ class Classifier:
             "inputs_cut": self.memory.cut,
             **self.scorer.stats(),
         }
+
+
+def questions(config: ContextConfig) -> Questions:
+    """As they are fitted to the encoder. Raises `FitMissing`."""
+    if config.encoder.name in ("tokens", "hashed"):
+        return config.questions
+    return fits.load(config.encoder.name, config.encoder.fit).questions
 
 
 def _remember(kept: OrderedDict[K, V], key: K, value: V, limit: int) -> None:

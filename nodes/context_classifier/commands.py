@@ -97,6 +97,7 @@ async def _ask(request: object, timeout: float) -> ContextExplained:
 def _rows(found: ContextExplained) -> Iterator[tuple[object, ...]]:
     for kind, probability in sorted(found.probabilities.items(), key=lambda item: -item[1]):
         yield kind, f"{probability:.3f}", ""
+    yield "encoder", found.encoder, found.fingerprint
     nearest = f"group {found.nearest}, met {found.members} times" if found.nearest >= 0 else "nothing is known yet"
     yield "nearest known", f"{found.similarity:.2f}", nearest
     yield "conversation", found.turns, "inputs remembered" if found.turns else "it begins with this"

@@ -3,8 +3,11 @@
 - *tokens*: word vectors from a file (`embeddings.py`), beside the hashed features. Knows that two wordings that share
   no word may be one question, as far as the file's words reach.
 - *hashed*: hashed features alone. Needs no file, and knows only words that are alike in writing.
+- *model*: what a running language model makes of the utterance, beside the hashed features (`awaited.py`).
+- *sentence*: the same of a sentence encoder in a local folder (`sentence.py`).
 
-Another package, such as one with a sentence encoder, registers its own under the entry points `sage.encoders`.
+Another package registers its own under the entry points `sage.encoders`; every encoder but the first two needs a fit
+(`fits.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from nodes.context_classifier.embeddings import WordTable
 from nodes.context_classifier.small_words import SMALL
 from protocol.errors import ConfigError
 from runtime import paths, plugins
+from runtime.units import Duration
 
 if TYPE_CHECKING:
     from nodes.context_classifier.vectors import Vector
@@ -47,21 +51,21 @@ UNKNOWN = 0.3
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     name: str = "tokens"
     words: str = "experiments/context/words.safetensors"
-    """The word vectors of `tokens`; a relative path may lie below the install."""
+    """The word vectors of `tokens`; of others, what tells which words are of one sort. May lie below the install."""
+    fit: str = ""
+    """What is fitted to the encoder; empty: where `sage context fit` puts it."""
+    level: str = "sensory"
+    """Whose model reads utterances for `model`."""
+    folder: str = ""
+    """Where model.onnx and tokenizer.json of `sentence` lie."""
+    wait: Duration = 0.4
+    """Seconds that a vector may take, where it comes from elsewhere; dialogue waits longer for the context."""
 
 
 def chosen(choice: Choice) -> Encoder:
     """Raises ConfigError where there is no such encoder, EmbeddingsUnreadable where its words cannot be read."""
-    if choice.name == "hashed":
-        return Hashed()
-    if choice.name != "tokens":
-        return _registered(choice)
-    return Tokens(paths.located(choice.words))
-
-
-def _registered(choice: Choice) -> Encoder:
     if choice.name not in plugins.names(GROUP):
-        known = ", ".join(("tokens", "hashed", *plugins.names(GROUP)))
+        known = ", ".join(plugins.names(GROUP))
         raise ConfigError(
             f"no encoder is named {choice.name!r}; there are {known}",
             place="encoder.name",
@@ -71,11 +75,30 @@ def _registered(choice: Choice) -> Encoder:
     return make(choice)
 
 
+def hashed(_choice: Choice) -> Encoder:
+    return Hashed()
+
+
+def tokens(choice: Choice) -> Encoder:
+    return Tokens(paths.located(choice.words))
+
+
+def model(choice: Choice) -> Encoder:
+    """Raises FitMissing too."""
+    from nodes.context_classifier import awaited, fits
+
+    return awaited.Awaited("model", awaited.by_model, tokens(choice), fits.load("model", choice.fit))
+
+
 class Encoder(Protocol):
     name: str
     dimensions: int
-    fingerprint: str
-    """Vectors of encoders with different fingerprints must not be compared."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Vectors of encoders with different fingerprints must not be compared."""
+        ...
+
     meaning: slice
     """The part of a vector that tells best what would be answered."""
 

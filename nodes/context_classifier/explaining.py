@@ -18,6 +18,7 @@ def explained(session: str, memory: Memory, seen: Observation, nearest: int, que
         probabilities=judged.probabilities,
         why=judged.why,
         encoder=memory.encoder.name,
+        fingerprint=memory.encoder.fingerprint,
         nearest=nearest,
         members=seen.members,
         similarity=seen.similarity,

@@ -57,6 +57,8 @@ class Memory:
     def __init__(self, limits: Limits, encoder: Encoder | None = None) -> None:
         self.limits = limits
         self.encoder: Encoder = encoder or Hashed()
+        self.fingerprint = self.encoder.fingerprint
+        """Of the encoder, when what is known was learned."""
         self.clusters = Clusters(limit=limits.clusters, join=limits.join, dimensions=self.encoder.dimensions)
         self.sessions: OrderedDict[str, Session] = OrderedDict()
         self.cut = 0

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
+from pathlib import Path
+from weakref import WeakValueDictionary
 
 import msgspec
 
 from nodes.context_classifier import config
+from nodes.context_classifier.awaited import Awaited, EncoderUnavailable
 from nodes.context_classifier.classifier import Classifier
 from nodes.context_classifier.snapshot import SnapshotUnreadable
-from protocol.errors import BadRequest, SealError
+from protocol.errors import BadRequest, SageError, SealError
 from protocol.messages.context import (
     Classified,
     Classify,
@@ -25,6 +28,7 @@ from protocol.messages.context import (
     ScoreExchange,
 )
 from protocol.messages.metabolism import MetabolicState
+from protocol.messages.model import Embed, Embedded
 from protocol.services import SERVICES
 from runtime.node import Call, Node, run, serve
 from runtime.paths import write_atomically
@@ -49,6 +53,10 @@ class ContextClassifier(Node):
         self._path = self.state_dir / MEMORY_FILE
         self._saved = self._unsaved = 0
         """What is wrong with the memory, by when: `restored`, `saved`."""
+        self._unread = 0
+        """Inputs whose vector did not come."""
+        self._orders: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """One for each conversation of which somebody holds it, or waits for it."""
         self._classifier = self._restored()
         self.stats_record("context", self._record)
         self.spawn(self._keep_saving())
@@ -61,17 +69,23 @@ class ContextClassifier(Node):
         if not state.policy.learn and self._classifier is not None:
             self._save()
 
-    @serve(Classify, queue=256)
+    @serve(Classify, concurrency=32, queue=256)
     async def classify(self, request: Classify, call: Call) -> Classified:
-        """What kind of moment the input makes. It counts as known from then on."""
+        """What kind of moment the input makes. It counts as known from then on.
+
+        Raises `EncoderUnavailable` where its vector does not come from elsewhere in time: then nothing is learned.
+        """
         _refuse_senseless(request, numbers=("loudness", "rate"))
-        classified = self._known().classify(request)
+        async with self._order(request.session):
+            await self._read(request.text)
+            classified = self._known().classify(request)
         self.publish(classified, trace=call.trace)
         return classified
 
     @serve(ExplainContext)
     async def explain(self, request: ExplainContext, _call: Call) -> ContextExplained:
         """What kind of moment an input would make. Nothing is learned from asking."""
+        await self._read(request.text)
         return self._known().explain(request)
 
     @serve(ScoreExchange, queue=256)
@@ -107,6 +121,39 @@ class ContextClassifier(Node):
         """Forget where a conversation is."""
         return ContextForgotten(session=request.session, known=self._known().forget(request.session))
 
+    def _order(self, session: str) -> asyncio.Lock:
+        """Inputs of a conversation are looked at one by one, in the order in which they came."""
+        return self._orders.setdefault(session, asyncio.Lock())
+
+    async def _read(self, text: str) -> None:
+        """Have the vector of a text, where it comes from elsewhere. Raises `EncoderUnavailable`."""
+        encoder = self._known().memory.encoder
+        if not isinstance(encoder, Awaited):
+            return
+        try:
+            async with asyncio.timeout(self._config.encoder.wait):
+                await encoder.read(text, self._embed)
+        except (SageError, TimeoutError) as error:
+            why = str(error) or f"it did not come within {self._config.encoder.wait:g} s"
+            self._unread += 1
+            self.ails("encoder", f"no vectors from the encoder {encoder.name}: {why}")
+            raise EncoderUnavailable(
+                f"there is no vector of the text: {why}",
+                place=f"encoder {encoder.name}",
+                remedy="see to what it comes from; the encoder tokens needs nobody else",
+            ) from error
+        self.ails("encoder", "")
+        if why := self._known().follow_encoder():
+            self.log.warning("memory.begun_anew", reason=why)
+
+    async def _embed(self, request: Embed) -> Embedded:
+        """Ask the model worker. While the whole sleeps, an utterance is no reason to load its model."""
+        awake = self.metabolic is None or self.metabolic.policy.keep_models
+        target = f"model_worker/{self._config.encoder.level}"
+        asked = msgspec.structs.replace(request, load=awake)
+        embedded: Embedded = await self.call(target, asked, deadline=self._config.encoder.wait)
+        return embedded
+
     def _known(self) -> Classifier:
         assert self._classifier is not None
         return self._classifier
@@ -116,13 +163,23 @@ class ContextClassifier(Node):
         if not self._path.exists():
             return Classifier(self._config)
         try:
-            return Classifier.restored(self._config, self._sealer.open(self._path.read_bytes(), PLACE))
+            found = Classifier.restored(self._config, self._sealer.open(self._path.read_bytes(), PLACE))
         except (SnapshotUnreadable, SealError) as error:
-            aside = self._path.with_suffix(f".unreadable-{self.clock.wall_ns()}")
-            self._path.rename(aside)
+            aside = self._aside("unreadable")
             self.log.exception("memory.unreadable", moved_to=str(aside))
             self.ails("restored", f"began with nothing known: {error}; the file is now {aside.name}")
             return Classifier(self._config)
+        if found.left:
+            aside = self._aside("left")
+            found.changed = True
+            self.log.warning("memory.begun_anew", reason=found.left, moved_to=str(aside))
+        return found
+
+    def _aside(self, why: str) -> Path:
+        """Move the file of the memory out of the way."""
+        aside = self._path.with_suffix(f".{why}-{self.clock.wall_ns()}")
+        self._path.rename(aside)
+        return aside
 
     async def _keep_saving(self) -> None:
         while True:
@@ -154,7 +211,7 @@ class ContextClassifier(Node):
         self._saved += 1
 
     def _record(self) -> dict[str, float]:
-        return {**self._known().stats(), "saved": self._saved, "unsaved": self._unsaved}
+        return {**self._known().stats(), "saved": self._saved, "unsaved": self._unsaved, "unread": self._unread}
 
 
 def _refuse_senseless(

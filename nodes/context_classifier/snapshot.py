@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from nodes.context_classifier.awaited import Awaited
 from nodes.context_classifier.claims import Heard
 from nodes.context_classifier.clusters import Record
 from nodes.context_classifier.encoder import Encoder
@@ -56,7 +58,7 @@ def save(memory: Memory, salience: Saved) -> bytes:
     return msgspec.msgpack.encode(
         Snapshot(
             format=FORMAT,
-            encoder=memory.encoder.fingerprint,
+            encoder=memory.fingerprint,
             records=clusters.records,
             centres=_pack(clusters.centres[: len(clusters.records)]),
             inputs=clusters.inputs,
@@ -67,25 +69,44 @@ def save(memory: Memory, salience: Saved) -> bytes:
     )
 
 
-def restore(data: bytes, limits: Limits, encoder: Encoder) -> tuple[Memory, Saved]:
+@dataclass(frozen=True)
+class Restored:
+    memory: Memory
+    salience: Saved
+    left: str = ""
+    """Why the memory begins anew though there was one; "" where it goes on."""
+
+
+def restore(data: bytes, limits: Limits, encoder: Encoder) -> Restored:
     """The memory and what is known of salience, out of `data`. Raises `SnapshotUnreadable` for what `save` never wrote.
 
-    Where `limits` are narrower than what was saved, the groups met most and the conversations heard last stay.
+    Vectors by another encoder say nothing beside those of this one: then only the salience goes on, which rests on
+    none. Where `limits` are narrower than what was saved, the groups met most and the conversations heard last stay.
     """
     try:
         saved = msgspec.msgpack.decode(data, type=Snapshot)
-        memory = _restore(saved, limits, encoder)
+        memory, left = _restore(saved, limits, encoder)
     except (msgspec.MsgspecError, ValueError) as error:
         raise SnapshotUnreadable(
-            f"no memory of format {FORMAT} by the encoder {encoder.fingerprint}: {error}",
+            f"no memory of format {FORMAT}: {error}",
             remedy="remove the file; the classifier then starts with nothing known",
         ) from error
-    return memory, saved.salience
+    return Restored(memory, saved.salience, left)
 
 
-def _restore(saved: Snapshot, limits: Limits, encoder: Encoder) -> Memory:
-    if (saved.format, saved.encoder) != (FORMAT, encoder.fingerprint):
-        raise ValueError(f"is of format {saved.format} by the encoder {saved.encoder}")
+def _comparable(fingerprint: str, encoder: Encoder) -> bool:
+    if isinstance(encoder, Awaited):
+        return encoder.assume(fingerprint)
+    return fingerprint == encoder.fingerprint
+
+
+def _restore(saved: Snapshot, limits: Limits, encoder: Encoder) -> tuple[Memory, str]:
+    """The memory, and why it begins anew."""
+    if saved.format != FORMAT:
+        raise ValueError(f"is of format {saved.format}")
+    if not _comparable(saved.encoder, encoder):
+        left = f"what is known was learned by the encoder {saved.encoder}, now there is {encoder.fingerprint}"
+        return Memory(limits, encoder), left
     memory = Memory(limits, encoder)
     centres = _unpack(saved.centres).reshape(len(saved.records), encoder.dimensions)
     by_use = sorted(range(len(saved.records)), key=lambda row: saved.records[row].members, reverse=True)
@@ -97,7 +118,7 @@ def _restore(saved: Snapshot, limits: Limits, encoder: Encoder) -> Memory:
     for session in saved.sessions[-limits.sessions :]:
         turns = [Turn(_unpack(turn.vector), turn.heard, turn.cluster) for turn in session.turns]
         memory.sessions[session.name] = Session(_unpack(session.place), deque(turns, maxlen=RECENT))
-    return memory
+    return memory, ""
 
 
 def _save_session(name: str, session: Session) -> SavedSession:

@@ -102,6 +102,8 @@ class ContextExplained(msgspec.Struct, frozen=True, kw_only=True):
     """In which way it is at odds with what was said."""
     weighed: dict[str, dict[str, float]]
     """Question → what it looks at → how much that speaks for yes; they add up to its log odds."""
+    fingerprint: str = ""
+    """Of the encoder: what else decides its vectors, such as the version of a model."""
 
 
 class ScoreExchange(msgspec.Struct, frozen=True, kw_only=True):

@@ -187,11 +187,14 @@ def test_probabilities_come_with_the_context(classifier: Classifier) -> None:
     assert sum(classified.probabilities.values()) == pytest.approx(1)
 
 
-def test_the_memory_of_another_encoder_is_refused(classifier: Classifier) -> None:
-    ask(classifier, "where is the cup")
-    other = ContextConfig(encoder=Choice(name="hashed"))
-    with pytest.raises(SnapshotUnreadable, match="encoder"):
-        Classifier.restored(other, classifier.save())
+def test_with_another_encoder_only_the_salience_goes_on_and_that_is_said(classifier: Classifier) -> None:
+    contexts(classifier, *OTHERS)
+    scored, _ = classifier.score(scoring())
+    other = Classifier.restored(ContextConfig(encoder=Choice(name="hashed")), classifier.save())
+    assert "learned by the encoder tokens/" in other.left
+    assert (other.stats()["begun_anew"], other.stats()["clusters"]) == (1, 0)
+    assert other.score(scoring()) == (scored, False)
+    assert other.stats()["histories"] == classifier.stats()["histories"]
 
 
 @pytest.mark.parametrize("data", [b"", b"nonsense", b"\x80", bytes(100)])
