@@ -290,8 +290,8 @@ def _tried(
     """By chance another level, to learn from it: one that may yet deserve trust, or one that may have recovered."""
     alarmed = [option for option in given if option not in relied]
     if alarmed and situation.draw < settings.probe:
-        one = alarmed[int(situation.draw / settings.probe * len(alarmed))]
-        return Choice(one.name, f"tried instead of {best.name}, to see whether it has recovered", trusted=False)
+        probed = alarmed[int(situation.draw / settings.probe * len(alarmed))]
+        return Choice(probed.name, f"tried instead of {best.name}, to see whether it has recovered", trusted=False)
     if situation.tuned is not None or not situation.proved:
         return None  # replay tries them all, and nobody has to live with the answers
     may_yet = [
