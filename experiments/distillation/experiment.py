@@ -13,7 +13,7 @@ from experiments.distillation.exam import Marks, counts, examine
 from experiments.distillation.lived import lived, righted
 from experiments.distillation.measures import Change, change, interval
 from experiments.distillation.trial import Found, Trial
-from experiments.distillation.world import World, digest, interests, lived_day, load, targets, teachable
+from experiments.distillation.world import World, digest, had, interests, lived_day, load, targets, teachable
 from experiments.reference import integrity
 from experiments.reference.catalogue import released_figures
 from experiments.reference.days import even
@@ -72,7 +72,8 @@ class Bench:
     def __init__(self, progress: Progress, world: World) -> None:
         self.progress = progress
         self._world = world
-        self._among = teachable(world, released_figures()["figures"])
+        released = released_figures()["figures"]
+        self._among, self._had = teachable(world, released), had(world, released)
         self._kept: dict[int, list[Keep]] = {}
 
     def run(self, arm: Arm, seed: int) -> tuple[Change, Found]:
@@ -87,7 +88,7 @@ class Bench:
             counts=counts(aims, target=world.target_each, old=each),
         )
         found = trial.run(self._say)
-        return change(self._before(aims), found.marks, aims), found
+        return change(self._before(aims), found.marks, aims, self._had), found
 
     def _before(self, aims: frozenset[str]) -> Marks:
         asked = counts(aims, target=self._world.target_each, old=self._world.old_each)

@@ -22,6 +22,8 @@ class Change:
     skills: Mapping[str, tuple[float, float]]
     """Every skill, before and after."""
     targets: frozenset[str]
+    had: frozenset[str]
+    """Skills that the student had before: the old ones."""
 
     @property
     def gain(self) -> float:
@@ -30,12 +32,24 @@ class Change:
     @property
     def worst(self) -> tuple[str, float]:
         """The old skill that lost most, and its change."""
-        changes = {name: after - before for name, (before, after) in self.skills.items() if name not in self.targets}
-        name = min(changes, key=changes.__getitem__)
-        return name, changes[name]
+        return _least(self._changes(self.had - self.targets))
+
+    @property
+    def worst_lacking(self) -> tuple[str, float]:
+        """Of the skills that the student lacked and was not taught, the one that lost most, and its change."""
+        return _least(self._changes(self.skills.keys() - self.had - self.targets))
+
+    @property
+    def old(self) -> float:
+        """Mean change of the old skills."""
+        changes = self._changes(self.had - self.targets)
+        return sum(changes.values()) / len(changes)
+
+    def _changes(self, names: Collection[str]) -> dict[str, float]:
+        return {name: self.skills[name][1] - self.skills[name][0] for name in sorted(names)}
 
 
-def change(before: Marks, after: Marks, targets: Collection[str]) -> Change:
+def change(before: Marks, after: Marks, targets: Collection[str], had: Collection[str]) -> Change:
     """Compare marks on the questions that both have answered: the first of each row."""
     skills = {name: _paired(before[name], rows) for name, rows in after.items()}
     chosen = [skills[name] for name in sorted(targets)]
@@ -44,6 +58,7 @@ def change(before: Marks, after: Marks, targets: Collection[str]) -> Change:
         after=sum(second for _, second in chosen) / len(chosen),
         skills=skills,
         targets=frozenset(targets),
+        had=frozenset(had),
     )
 
 
@@ -55,6 +70,11 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
         return mean, -math.inf, math.inf
     spread = math.sqrt(sum((value - mean) ** 2 for value in values) / freedom / len(values))
     return mean, mean - T95[freedom] * spread, mean + T95[freedom] * spread
+
+
+def _least(changes: Mapping[str, float]) -> tuple[str, float]:
+    name = min(changes, key=changes.__getitem__)
+    return name, changes[name]
 
 
 def _paired(before: Mapping[int, Sequence[bool]], after: Mapping[int, Sequence[bool]]) -> tuple[float, float]:

@@ -21,6 +21,7 @@ _HEADS = (
     "gain (95% interval over days)",
     "old skill that lost most",
     "old skills, mean change",
+    "skill it lacked, not taught, that lost most",
     "the dream's own ruling",
     "steps",
     "wall s",
@@ -34,7 +35,8 @@ def text(found: Mapping[str, Each], what: Mapping[str, str], world: World, diges
         f"{world.teacher} teaches {world.student}. Every day is concentrated on {world.skills} skills, which have "
         f"{world.share:.0%} of it; what examines is held out from the day and from the family's own training, wording "
         f"and content: {world.target_each} questions for every row of the day's skills, {world.old_each} for every "
-        f"other row ({world.control_each} for the controls). World sha256 `{digest}`."
+        f"other row ({world.control_each} for the controls). An old skill is one that the student had more than "
+        f"{world.weak:.0%} of right as it was released. World sha256 `{digest}`."
     )
     rows = [_row(name, each) for name, each in found.items() if each]
     lines = [told, "", *_table(_HEADS, rows), "", *(f"- **{name}**: {what[name]}" for name in found)]
@@ -48,6 +50,7 @@ def summary(each: Each) -> dict[str, Any]:
     shifts, trials = [shift for shift, _ in each.values()], [trial for _, trial in each.values()]
     mean, low, high = interval([shift.gain for shift in shifts])
     name, lost = min((shift.worst for shift in shifts), key=lambda worst: worst[1])
+    lacking, lacking_lost = min((shift.worst_lacking for shift in shifts), key=lambda worst: worst[1])
     return {
         "days": len(each),
         "before": round(_mean([shift.before for shift in shifts]), 4),
@@ -57,7 +60,9 @@ def summary(each: Each) -> dict[str, Any]:
         "high": round(high, 4) if len(each) > 1 else None,
         "worst_skill": name,
         "worst_change": round(lost, 4),
-        "old_change": round(_mean([_old(shift) for shift in shifts]), 4),
+        "old_change": round(_mean([shift.old for shift in shifts]), 4),
+        "lacking_skill": lacking,
+        "lacking_change": round(lacking_lost, 4),
         "promoted": sum(trial.promoted for trial in trials),
         "steps": round(median([float(trial.steps) for trial in trials])),
         "wall_s": round(median([trial.wall_s for trial in trials]), 1),
@@ -103,17 +108,13 @@ def _row(name: str, each: Each) -> tuple[str, ...]:
         f"{one['gain']:+.1%}{sure}",
         f"{one['worst_skill']} {one['worst_change']:+.1%}",
         f"{one['old_change']:+.1%}",
+        f"{one['lacking_skill']} {one['lacking_change']:+.1%}",
         f"kept on {one['promoted']} of {one['days']}",
         str(one["steps"]),
         f"{one['wall_s']:.0f}",
         f"{one['cpu_s']:.0f}",
         str(one["peak_mb"]),
     )
-
-
-def _old(shift: Change) -> float:
-    changes = [after - before for name, (before, after) in shift.skills.items() if name not in shift.targets]
-    return _mean(changes)
 
 
 def _mean(values: Sequence[float]) -> float:

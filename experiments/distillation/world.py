@@ -55,6 +55,11 @@ def teachable(world: World, released: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def had(world: World, released: Mapping[str, Any]) -> frozenset[str]:
+    """Skills that the student has, by the same figures: the old ones, which no lesson may cost it."""
+    return frozenset(name for name, mean in released[world.student]["means"].items() if mean > world.weak)
+
+
 def targets(world: World, among: list[str], seed: int) -> frozenset[str]:
     """The skills that the day of `seed` is concentrated on, by name."""
     return favourites(seed, world.skills, among)

@@ -7,12 +7,22 @@ from nodes.dream_consolidator import settings as configuration
 from nodes.dream_consolidator.distiller.rates import peak_rate, schedule
 
 
-def test_the_rate_falls_with_width_and_a_given_one_is_taken() -> None:
+def test_the_rate_falls_with_width() -> None:
     full = configuration.load().train
     low_rank = msgspec.structs.replace(full, method="lora")
     assert peak_rate(896, full) == pytest.approx(1e-5)
-    assert peak_rate(56, full) == pytest.approx(1.6e-4)
+    assert peak_rate(1792, full) == pytest.approx(5e-6)
     assert peak_rate(896, low_rank) == pytest.approx(2e-4)
+
+
+def test_narrow_models_learn_faster_up_to_a_highest_rate() -> None:
+    full = configuration.load().train
+    assert peak_rate(448, full) == pytest.approx(4e-5)
+    assert peak_rate(16, full) == pytest.approx(1e-3)
+
+
+def test_a_given_rate_is_taken_whatever_the_width() -> None:
+    full = configuration.load().train
     assert peak_rate(1, msgspec.structs.replace(full, rate=0.5)) == 0.5
 
 

@@ -57,16 +57,23 @@ def test_what_is_known_by_heart_is_not_to_be_taught():
 def test_a_gain_counts_every_skill_once_and_a_loss_is_that_of_the_worst_old_skill():
     before = {"new": {1: [False, False], 2: [False, True]}, "old": {1: [True] * 4}, "older": {1: [True] * 4}}
     after = {"new": {1: [True, True], 2: [True, True]}, "old": {1: [True] * 4}, "older": {1: [True, False, True, True]}}
-    found = change(before, after, ["new"])
+    found = change(before, after, ["new"], ["old", "older"])
     assert (found.before, found.after) == (0.25, 1.0)
     assert found.worst == ("older", -0.25)
 
 
 def test_marks_of_fewer_questions_are_compared_with_the_first_of_more():
-    found = change(
-        {"new": {1: [True, False, False]}, "old": {1: [True]}}, {"new": {1: [False]}, "old": {1: [True]}}, ["new"]
-    )
+    before = {"new": {1: [True, False, False]}, "old": {1: [True]}}
+    found = change(before, {"new": {1: [False]}, "old": {1: [True]}}, ["new"], ["old"])
     assert found.gain == -1.0
+
+
+def test_what_the_student_lacked_and_was_not_taught_is_no_old_skill():
+    before = {"new": {1: [False]}, "old": {1: [True]}, "lacked": {1: [True, False]}}
+    after = {"new": {1: [True]}, "old": {1: [True]}, "lacked": {1: [False, False]}}
+    found = change(before, after, ["new"], ["old"])
+    assert found.worst == ("old", 0.0)
+    assert found.worst_lacking == ("lacked", -0.5)
 
 
 def test_an_interval_over_days_is_students():
