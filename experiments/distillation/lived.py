@@ -41,7 +41,8 @@ def lived(world: World, day: Day, report: Callable[[str], None]) -> list[Keep]:
     if path.exists():
         return msgspec.msgpack.decode(path.read_bytes(), type=list[Keep])
     asked = [moment.question for moment in day.moments]
-    said = zip(*(answers(size, asked, report) for size in (world.student, world.teacher)), strict=True)
+    folders = (SIZES[size].folder for size in (world.student, world.teacher))
+    said = zip(*(answers(folder, asked, report) for folder in folders), strict=True)
     life = Life(world)
     kept = [
         life.live(number, moment, both) for number, (moment, both) in enumerate(zip(day.moments, said, strict=True))
@@ -75,14 +76,7 @@ class Life:
         text = messages[-1].content
         classified = self._classifier.classify(Classify(text=text, session=moment.session))
         decided = self._answered(messages, said)
-        finished = _finished(f"exchange {number}", moment.session, messages, classified, decided)
-        lesson = None
-        for owed in deliveries.deliveries(finished):
-            if isinstance(owed.request, ScoreExchange):
-                scored, _ = self._classifier.score(owed.request)
-                lesson = deliveries.following(owed, scored)
-        assert lesson is not None, "every answered exchange is offered"
-        return lesson.request  # type: ignore[no-any-return]
+        return offered(f"exchange {number}", moment.session, messages, classified, decided, self._classifier)
 
     def _answered(self, messages: Sequence[ChatMessage], said: Sequence[Said]) -> list[tuple[Attempt, Decision]]:
         decided: list[tuple[Attempt, Decision]] = []
@@ -96,6 +90,24 @@ class Life:
             if decision.accept:
                 break
         return decided
+
+
+def offered(
+    exchange: str,
+    session: str,
+    messages: Sequence[ChatMessage],
+    classified: Classified,
+    decided: Sequence[tuple[Attempt, Decision]],
+    classifier: Classifier,
+) -> Keep:
+    """What the dialogue owes the dreamer of an answered exchange, with the salience that the classifier gives it."""
+    lesson = None
+    for owed in deliveries.deliveries(_finished(exchange, session, messages, classified, decided)):
+        if isinstance(owed.request, ScoreExchange):
+            scored, _ = classifier.score(owed.request)
+            lesson = deliveries.following(owed, scored)
+    assert lesson is not None, "every answered exchange is offered"
+    return lesson.request  # type: ignore[no-any-return]
 
 
 def _generated(level: str, said: Said) -> Generated:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -56,7 +57,7 @@ def pool(count: int, seed: int, report: Callable[[str], None]) -> list[Asked]:
     path = cache_dir("experiment-trust") / f"answers-{digest(asked)[:16]}.msgpack"
     if path.exists():
         return msgspec.msgpack.decode(path.read_bytes(), type=list[Asked])
-    said = [list(answers(size, asked, report)) for size in SIZES]
+    said = [list(answers(size.folder, asked, report)) for size in SIZES.values()]
     found = [
         Asked(
             row=f"{one.skill}/{one.difficulty}",
@@ -79,9 +80,9 @@ def digest(asked: Sequence[Question]) -> str:
     return whole.hexdigest()
 
 
-def answers(size: str, asked: Sequence[Question], report: Callable[[str], None]) -> Iterator[Said]:
-    """The answers of one size, in the order of the questions; those of like length go through the model together."""
-    model, tokenizer = load(SIZES[size].folder)
+def answers(folder: Path, asked: Sequence[Question], report: Callable[[str], None]) -> Iterator[Said]:
+    """The answers of the model in `folder`, in the order of the questions; those of like length go through together."""
+    model, tokenizer = load(folder)
     prompts = [
         tokenizer.apply_chat_template(
             [asdict(message) for message in one.messages], add_generation_prompt=True, return_dict=False
@@ -102,7 +103,7 @@ def answers(size: str, asked: Sequence[Question], report: Callable[[str], None])
                 tokens_in=len(prompts[number]),
                 text=" ".join(text.split()),
             )
-        report(f"{size}: {len(found)} of {len(asked)}")
+        report(f"{folder.name}: {len(found)} of {len(asked)}")
     return (found[number] for number in range(len(asked)))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
 import msgspec
 
-from experiments.trust.answers import Asked, Said
+from experiments.trust.answers import Said
 from experiments.trust.rivals import LEVELS, Rival
 from experiments.trust.world import Breaks, Feedback, Met, World, cost
 from nodes.dialogue.choice import ChoiceSettings
@@ -16,6 +16,7 @@ from nodes.dialogue.replaying import JUDGE, Sample, Tried, agreement
 from nodes.model_worker.confidence import confidence_of
 
 VERIFIER = "verifier"
+AS_RELEASED = {level: level for level in LEVELS}
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def live(
         right = one.asked.said[path[-1]].right
         atp = sum(cost(world, one.asked, level, device) for level in path)
         life.answered.append(Answered(tuple(path), right, atp, price))
-        rival.told(one, path, _scored(one, path, feedback, f"{seed}/{number}"), number)
+        rival.told(one, path, scored(one, path, feedback, f"{seed}/{number}"), number)
         if look is not None and number % look_every == 0:
             life.looks.append({"number": number, **look(number)})
         if (number + 1) % world.queries == 0:
@@ -102,7 +103,7 @@ def broken(met: Met, breaks: Breaks, seed: int) -> Met:
     return Met(msgspec.structs.replace(met.asked, said=every), met.query)
 
 
-def _scored(met: Met, path: Sequence[int], feedback: Feedback, drawn: str) -> list[tuple[float, str] | None]:
+def scored(met: Met, path: Sequence[int], feedback: Feedback, drawn: str) -> list[tuple[float, str] | None]:
     """A verifier judges every attempt; a person only the answer that was given."""
     random = Random(f"feedback/{drawn}")
     judged, wrong = random.random() < feedback.judged, random.random() < feedback.wrong
@@ -119,13 +120,19 @@ def _night(
     count = world.replay.first if day == 1 else world.replay.later
     chosen = random.sample(list(today), min(count, len(today)))
     verified = feedback.source == VERIFIER
-    return [_sample(world, met, verified, device) for met in chosen]
+    return [replayed(world, met, verified=verified, device=device) for met in chosen]
 
 
-def _sample(world: World, met: Met, verified: bool, device: str) -> Sample:
+def replayed(
+    world: World, met: Met, *, verified: bool, device: str = "", versions: Mapping[str, str] = AS_RELEASED
+) -> Sample:
+    """The question through all levels. `versions`: level → what it answers with."""
     said = met.asked.said
     scores = [float(one.right) for one in said] if verified else _agreement(said)
-    tried = tuple(_tried(world, met.asked, level, said[level], score, device) for level, score in enumerate(scores))
+    tried = tuple(
+        _tried(LEVELS[level], versions[LEVELS[level]], said[level], score, cost(world, met.asked, level, device))
+        for level, score in enumerate(scores)
+    )
     return Sample(exchange="", query=met.query, tried=tried, source=VERIFIER if verified else JUDGE)
 
 
@@ -133,12 +140,5 @@ def _agreement(said: Sequence[Said]) -> list[float]:
     return agreement([one.text for one in said], [confidence_of(one.signs.mean, one.signs.least) for one in said])
 
 
-def _tried(world: World, asked: Asked, level: int, said: Said, score: float, device: str) -> Tried:
-    return Tried(
-        level=LEVELS[level],
-        model="",
-        version=LEVELS[level],
-        score=score,
-        signs=said.signs,
-        atp=cost(world, asked, level, device),
-    )
+def _tried(level: str, version: str, said: Said, score: float, atp: float) -> Tried:
+    return Tried(level=level, model="", version=version, score=score, signs=said.signs, atp=atp)

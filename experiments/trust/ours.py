@@ -55,6 +55,9 @@ class Ours:
     samples: list[Sample] = field(default_factory=list)
     tunings: list[Tuning] = field(default_factory=list)
     calibrations: dict[str, Calibration] = field(default_factory=dict)
+    """By version."""
+    versions: dict[str, str] = field(default_factory=lambda: {level: level for level in LEVELS})
+    """Level → what it answers with now."""
     why: str = ""
     _entries: int = 0
 
@@ -110,13 +113,20 @@ class Ours:
         self.tunings.append(lesson.tuning)
         self.calibrations |= lesson.calibrations
 
+    def take_up(self, level: str, version: str, vouched: Outcome | None, number: int) -> None:
+        """The level answers with another version from now on; `vouched`: what is known of it already."""
+        self.versions[level] = version
+        if vouched is not None and self.learns:
+            self._learn(vouched, number)
+            self._publish(number)
+
     def _situation(self, met: Met | None, draw: float) -> Situation:
         tuned = self.tuned
         return Situation(
             context=met.query.context if met else "stable",
             trust=self.trust,
             table=self.known,
-            versions={level: level for level in LEVELS},
+            versions=self.versions,
             query=met.query if met else None,
             draw=draw,
             tuned=tuned.price if tuned else None,
@@ -134,7 +144,7 @@ class Ours:
 
     def _attempt(self, met: Met, level: int) -> Attempt:
         said = met.asked.said[level]
-        calibration = self.calibrations.get(LEVELS[level])
+        calibration = self.calibrations.get(self.versions[LEVELS[level]])
         return Attempt(
             self._levels()[level],
             generated(said, level),
@@ -152,7 +162,7 @@ class Ours:
             session=query.session,
             level=LEVELS[level],
             model="",
-            version=LEVELS[level],
+            version=self.versions[LEVELS[level]],
             context=query.context,
             score=score,
             source=source,
