@@ -122,8 +122,8 @@ def latency(turns: Sequence[Both]) -> dict[str, Any]:
     return found
 
 
-def latency_by(turns: Sequence[Both]) -> dict[str, dict[str, float]]:
-    """Median seconds until the whole answer, and as a share of always-largest's to the same words, by who answered."""
+def by_whom(turns: Sequence[Both]) -> dict[str, dict[str, float]]:
+    """By who answered: median seconds, mean ATP, and both as shares of always-largest's to the same words."""
     groups: dict[str, list[Both]] = defaultdict(list)
     for both in turns:
         groups[who(both.ours)].append(both)
@@ -133,6 +133,8 @@ def latency_by(turns: Sequence[Both]) -> dict[str, dict[str, float]]:
             "first_s": round(median([both.ours.standing_s for both in each]), 4),
             "whole_s": round(median([both.ours.whole_s for both in each]), 4),
             "ratio": round(median([both.ours.whole_s / both.largest.whole_s for both in each]), 3),
+            "atp": round(sum(both.ours.atp for both in each) / len(each), 4),
+            "atp_largest": round(sum(both.largest.atp for both in each) / len(each), 4),
         }
         for name, each in sorted(groups.items())
     }
@@ -187,7 +189,7 @@ def summary(turns: Sequence[Both], levels: Sequence[str], patience: Patience) ->
         "right": right(turns),
         "satisfaction": satisfaction(turns, patience),
         "latency": latency(turns),
-        "latency_by": latency_by(turns),
+        "by_whom": by_whom(turns),
         "atp": energy(turns),
         "states": dict(states),
     }

@@ -47,11 +47,16 @@ def text(figures: Mapping[str, Any], nights: Sequence[Replayed], cells: Sequence
         *_table(("seconds", "p50", "p95", "p99", "turn by turn"), _times(figures["latency"])),
         "",
         *_table(
-            ("answered by", "turns", "first piece that stood (s)", "whole (s)", "of the largest's"),
-            [
-                (name, str(one["turns"]), f"{one['first_s']:.3f}", f"{one['whole_s']:.3f}", f"{one['ratio']:.2f}")
-                for name, one in figures["latency_by"].items()
-            ],
+            (
+                "answered by",
+                "turns",
+                "first piece that stood (s)",
+                "whole (s)",
+                "of the largest's",
+                "ATP",
+                "the largest's",
+            ),
+            [_answered(name, one) for name, one in figures["by_whom"].items()],
         ),
         "",
         "## Trust and what was measured",
@@ -94,6 +99,18 @@ def _times(latency: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
             *(f"{one['ours_s']:.3f} ({one['ratio']:.2f} of the largest's)" for one in each),
             f"{found['paired']:.2f}",
         )
+
+
+def _answered(name: str, one: Mapping[str, float]) -> tuple[str, ...]:
+    return (
+        name,
+        str(one["turns"]),
+        f"{one['first_s']:.3f}",
+        f"{one['whole_s']:.3f}",
+        f"{one['ratio']:.2f}",
+        f"{one['atp']:.4f}",
+        f"{one['atp_largest']:.4f}",
+    )
 
 
 def _cell(cell: Cell) -> tuple[str, ...]:

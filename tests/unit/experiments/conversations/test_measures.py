@@ -138,3 +138,9 @@ def test_the_report_has_a_row_for_each_day_and_each_cell() -> None:
 def test_what_is_heard_is_kept_whole_as_a_raw_row() -> None:
     one = heard()
     assert msgspec.json.decode(msgspec.json.encode(one), type=Heard) == one
+
+
+def test_who_answered_is_told_with_what_it_took_beside_the_largest() -> None:
+    turns = [both(atp=1.0, largest_atp=4.0, largest_whole_s=0.4), both(atp=3.0, largest_atp=4.0, largest_whole_s=0.4)]
+    (found,) = measures.by_whom(turns).values()
+    assert (found["turns"], found["atp"], found["atp_largest"], found["ratio"]) == (2, 2.0, 4.0, 0.5)
