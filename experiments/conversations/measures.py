@@ -150,6 +150,12 @@ def energy(turns: Sequence[Both]) -> dict[str, float | None]:
     }
 
 
+def could_save(turns: Sequence[Both], smallest: str) -> float | None:
+    """Share of the ATP that the smallest level saved where it answered alone: no choice of levels saves more."""
+    alone = [both for both in turns if who(both.ours) == smallest]
+    return energy(alone)["saved"]
+
+
 def cells(rows: Iterable[TrustRow], outcomes: Iterable[Outcome], judge: str) -> list[Cell]:
     """Trust beside the mean of what the verifier `judge` found, for all answers of a version in a context."""
     found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
@@ -190,7 +196,7 @@ def summary(turns: Sequence[Both], levels: Sequence[str], patience: Patience) ->
         "satisfaction": satisfaction(turns, patience),
         "latency": latency(turns),
         "by_whom": by_whom(turns),
-        "atp": energy(turns),
+        "atp": {**energy(turns), "could_save": could_save(turns, levels[0])},
         "states": dict(states),
     }
 

@@ -35,7 +35,9 @@ class Person:
     def judge(self, saying: Saying, answer: Answer | None) -> bool | None:
         """Whether the answer to what was said last is right; None where nobody can tell."""
         if saying.kind is Kind.PATTERN:
-            return answer is not None and answer.answered_by == PATTERN and answer.why == f"pattern {saying.pattern}"
+            # What is not known here, such as a battery's charge, follows after the pattern's name.
+            named = answer.why.partition(";")[0] if answer is not None else ""
+            return answer is not None and answer.answered_by == PATTERN and named == f"pattern {saying.pattern}"
         if saying.kind not in JUDGED:
             return None
         if answer is None:

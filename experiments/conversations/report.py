@@ -59,6 +59,12 @@ def text(figures: Mapping[str, Any], nights: Sequence[Replayed], cells: Sequence
             [_answered(name, one) for name, one in figures["by_whom"].items()],
         ),
         "",
+        (
+            f"Of the ATP that the largest level takes, {_percent(figures['atp']['saved'])} were saved. Where the smallest "
+            f"level answered alone it saved {_percent(figures['atp']['could_save'])}: on this machine no choice of levels "
+            "saves more."
+        ),
+        "",
         "## Trust and what was measured",
         "",
         beside,

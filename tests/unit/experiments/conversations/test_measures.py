@@ -74,6 +74,12 @@ def test_energy_saved_is_a_share_of_what_the_largest_took() -> None:
     assert measures.energy([both(atp=1.0, largest_atp=0.0)])["saved"] is None
 
 
+def test_no_choice_saves_more_than_the_smallest_level_alone_did() -> None:
+    turns = [both(atp=2.0, largest_atp=4.0), both(answered_by="specialized", atp=4.0, largest_atp=4.0)]
+    assert measures.could_save(turns, "sensory") == 0.5
+    assert measures.could_save(turns, "tactical") is None
+
+
 def row(**other: Any) -> TrustRow:
     told = {"level": "sensory", "version": "v", "context": "moving", "mean": 0.8, "low": 0.6, "high": 0.9, **other}
     return TrustRow(evidence=20.0, **told)

@@ -105,6 +105,7 @@ def test_a_pattern_is_right_where_that_pattern_answered() -> None:
     person = Person([saying], WORLD, Random(0))
     person.says()
     assert person.judge(saying, answer("It is noon.", "pattern", "pattern time")) is True
+    assert person.judge(saying, answer("I have no clock.", "pattern", "pattern time; time is not known")) is True
     assert person.judge(saying, answer("It is noon.", "pattern", "pattern time_ahead")) is False
     assert person.judge(saying, answer("It is noon.", "sensory", "pattern time")) is False
 
