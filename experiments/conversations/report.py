@@ -27,6 +27,11 @@ def text(figures: Mapping[str, Any], nights: Sequence[Replayed], cells: Sequence
         "Trust is the Beta equivalent with its 90% interval; right is the share of right answers that the verifier "
         "found, replayed ones counted in, with its own 90% interval."
     )
+    atp = figures["atp"]
+    saved = (
+        f"Of the ATP that the largest level takes, {_percent(atp['saved'])} were saved. Where the smallest level answered "
+        f"alone it saved {_percent(atp['could_save'])}: on this machine no choice of levels saves more."
+    )
     lines = [
         how,
         "",
@@ -59,11 +64,7 @@ def text(figures: Mapping[str, Any], nights: Sequence[Replayed], cells: Sequence
             [_answered(name, one) for name, one in figures["by_whom"].items()],
         ),
         "",
-        (
-            f"Of the ATP that the largest level takes, {_percent(figures['atp']['saved'])} were saved. Where the smallest "
-            f"level answered alone it saved {_percent(figures['atp']['could_save'])}: on this machine no choice of levels "
-            "saves more."
-        ),
+        saved,
         "",
         "## Trust and what was measured",
         "",
