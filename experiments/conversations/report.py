@@ -29,8 +29,8 @@ def text(figures: Mapping[str, Any], nights: Sequence[Replayed], cells: Sequence
     )
     atp = figures["atp"]
     saved = (
-        f"Of the ATP that the largest level takes, {_percent(atp['saved'])} were saved. Where the smallest level answered "
-        f"alone it saved {_percent(atp['could_save'])}: on this machine no choice of levels saves more."
+        f"Of the ATP that the largest level takes, {_percent(atp['saved'])} were saved. Where the smallest level "
+        f"answered alone it saved {_percent(atp['could_save'])}: on this machine no choice of levels saves more."
     )
     lines = [
         how,
