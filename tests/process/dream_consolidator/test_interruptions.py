@@ -43,9 +43,7 @@ def process(folder: str, state: str, environment: dict[str, str], fatal: int, st
     os.environ.update(environment)
     left = steps
 
-    class Report:
-        def __init__(self, *_: object) -> None: ...
-
+    class Report(distill.Reporter):
         def __call__(self, stage: str, done: int, total: int, loss: float | None) -> None:
             nonlocal left
             left -= stage in LEARNING and loss is not None
