@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -56,11 +56,12 @@ class Course:
         self._asked = set[str]()
         """Questions of the days before."""
 
-    def days(self, every: Sequence[Day]) -> list[Lasted]:
+    def days(self, every: Sequence[Day]) -> Iterator[Lasted]:
         """Live them all; after the last one nobody dreams."""
         nights = Nights(self.home, self._settings) if self._arm.dreams else None
         try:
-            return [self._day(place, day, nights if day is not every[-1] else None) for place, day in enumerate(every)]
+            for place, day in enumerate(every):
+                yield self._day(place, day, nights if day is not every[-1] else None)
         finally:
             if nights is not None:
                 nights.close()
@@ -84,7 +85,6 @@ class Course:
         always = [self._living.always(lived, level) for level in range(len(LEVELS))]
         found = counted(lived, said, always, replayed_atp, self._asked)
         self._asked |= {met.asked.text for met in lived.met}
-        self._say(f"{self._arm.name}, day {place + 1}: {found.right:.1%} right for {found.atp:.2f} ATP")
         return Lasted(found, night)
 
     def _said(self, asked: Sequence[Question]) -> list[list[Said]]:

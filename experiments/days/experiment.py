@@ -34,14 +34,16 @@ def measure(session: Session, wanted: Sequence[str], days: int | None) -> Outcom
     arms = chosen(wanted)
     named = world.digest(fixed, costs)
     click.echo(f"world sha256 {named}", err=True)
-    progress = session.progress(len(arms))
+    progress = session.progress(len(arms) * fixed.days)
     every = list(world.days(fixed, session.seed))
-    found: dict[str, list[Lasted]] = {}
+    found: dict[str, list[Lasted]] = {arm.name: [] for arm in arms}
     for arm in arms:
-        found[arm.name] = Course(arm, fixed, costs, session.seed, lambda what: progress.advance(0, what)).days(every)
-        progress.advance(1, arm.name)
-        for at, one in enumerate(found[arm.name], start=1):
-            session.raw(arm=arm.name, day=at, **msgspec.to_builtins(one.counted), night=msgspec.to_builtins(one.night))
+        course = Course(arm, fixed, costs, session.seed, lambda what: progress.advance(0, what))
+        for at, one in enumerate(course.days(every), start=1):
+            found[arm.name].append(one)
+            day = one.counted
+            progress.advance(1, f"{arm.name}, day {at}: {day.right:.1%} right for {day.atp:.2f} ATP")
+            session.raw(arm=arm.name, day=at, **msgspec.to_builtins(day), night=msgspec.to_builtins(one.night))
     return Outcome(
         figures={"sha256": named, "arms": {name: report.summary(lasted) for name, lasted in found.items()}},
         goals=goals(found),

@@ -61,6 +61,8 @@ def text(found: Found, arms: Sequence[Arm], world: World, digest: str) -> str:
     ]
     for name, lasted in found.items():
         lines += ["", f"## {name}", "", *_table(_DAYS, [_day(at, one) for at, one in enumerate(lasted, start=1)])]
+        whys = [f"- day {at}: {one.night.completed.why}" for at, one in enumerate(lasted, start=1) if one.night]
+        lines += ["", "What came of the nights:", "", *whys] if whys else []
     versions = {one.night.code for lasted in found.values() for one in lasted if one.night is not None}
     if len(versions) > 1:
         lines += ["", f"The nights were dreamt by {len(versions)} versions of the code: {', '.join(sorted(versions))}."]
@@ -127,15 +129,16 @@ def _day(at: int, one: Lasted) -> tuple[str, ...]:
         f"{day.alone[LEVELS[0]]:.1%}",
         f"{day.atp:.2f}",
         " / ".join(f"{day.answered_by[level]:.0%}" for level in LEVELS),
-        _night(one.night),
+        _verdict(one.night),
     )
 
 
-def _night(night: Night | None) -> str:
+def _verdict(night: Night | None) -> str:
     if night is None:
         return "-"
-    verdict = "kept" if night.completed.promoted else "refused" if night.dreamt else "no dream"
-    return f"{verdict}: {night.completed.why}".replace("|", "/")
+    if not night.dreamt:
+        return "no dream"
+    return "kept" if night.completed.promoted else "refused"
 
 
 def _dreams(lasted: Sequence[Lasted]) -> list[Night]:

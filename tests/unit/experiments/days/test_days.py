@@ -188,7 +188,7 @@ def models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 def lasted(arm: str) -> list[Lasted]:
     chosen = next(each for each in ARMS if each.name == arm)
-    return Course(chosen, SMALL, COSTS, 3, lambda _: None).days(list(world.days(SMALL, 3)))
+    return list(Course(chosen, SMALL, COSTS, 3, lambda _: None).days(list(world.days(SMALL, 3))))
 
 
 def test_the_next_day_is_answered_with_what_the_night_brought_and_after_the_last_nobody_dreams(models):
