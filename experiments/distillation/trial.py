@@ -112,8 +112,8 @@ class Trial:
         return replace(
             shipped,
             select=replace(chosen, lessons=lessons),
-            train=replace(shipped.train, **self.arm.train),
             teach=replace(shipped.teach, by="here"),
+            train=replace(shipped.train, **self.arm.train),
         )
 
     def _folder(self, jobs: Path, sealer: Sealer) -> JobFolder:

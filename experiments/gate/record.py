@@ -112,7 +112,7 @@ def _settings(kind: Kind) -> Settings:
     return replace(
         shipped,
         select=replace(shipped.select, self_asked=0),
-        teach=replace(shipped.teach, batch=128),
+        teach=replace(shipped.teach, by="here"),
         train=replace(shipped.train, epochs=kind.epochs, rate=kind.rate, checkpoint=3600.0),
     )
 

@@ -25,7 +25,7 @@ from nodes.dream_consolidator.adapters.lineage import Made, settings_digest
 from nodes.dream_consolidator.adapters.registry import Adapters
 from nodes.dream_consolidator.collector.examples import Example
 from nodes.dream_consolidator.collector.store import Collector
-from nodes.dream_consolidator.job import PURPOSE, ROUSED, Job, JobFolder, Outcome, leg_of
+from nodes.dream_consolidator.job import AWAY, PURPOSE, ROUSED, Job, JobFolder, Outcome, leg_of
 from nodes.dream_consolidator.journal import Journal
 from nodes.dream_consolidator.purse import Stretch
 from nodes.dream_consolidator.selection.select import Material, select
@@ -74,6 +74,8 @@ class Ended:
     promoted: Adapter | None = None
     last_lines: str = ""
     """What the training process wrote last, where it failed."""
+    away: str = ""
+    """Why its teacher was not there, where that is what ended the stretch."""
 
 
 class Dreamer:
@@ -106,6 +108,8 @@ class Dreamer:
         self._roused = False
         self._poor = ""
         """Why it is not dreamt on, where that is for want of energy."""
+        self._called_s = 0.0
+        """Processor seconds that a called teacher spent for the stretch under way."""
 
     def dream(self, ident: str, on_progress: OnProgress, *, asked: bool = False) -> Coroutine[Any, Any, Ended]:
         """Go on with the dream that was interrupted, else begin one named `ident` if there is enough to learn.
@@ -140,9 +144,11 @@ class Dreamer:
         JobFolder.unfinished(self._jobs, self._sealer)
 
     def spent_s(self) -> float:
-        """Processor seconds of the training process so far; 0 where none runs."""
+        """Processor seconds of the training process and its called teacher so far; 0 where none runs."""
         process = self._process
-        return processor_s(process.pid) if process is not None and process.returncode is None else 0.0
+        if process is None or process.returncode is not None:
+            return 0.0
+        return processor_s(process.pid) + self._called_s
 
     async def interrupt(self, poor: str = "") -> None:
         """Stop the training process: it has the grace to write where it stands, then it is killed.
@@ -236,7 +242,9 @@ class Dreamer:
 
     def _teacher(self, level: str) -> str:
         here = [each.name for each in self._levels.levels if each.backend == "transformers" and _has_model(each.model)]
-        return teacher_of(level, self._levels.names, here) if level in here else ""
+        served = [each.name for each in self._levels.levels if each.backend == "openai"]
+        able = served if self._settings.teach.by == "endpoint" else here
+        return teacher_of(level, self._levels.names, able) if level in here else ""
 
     def _job(self, ident: str, chosen: Candidate) -> Job:
         return Job(
@@ -253,9 +261,9 @@ class Dreamer:
 
     async def _leg(self, folder: JobFolder, on_progress: OnProgress) -> Ended:
         job, leg = folder.job(), folder.begin_leg()
-        began, spent = self._clock.mono_ns(), _children_cpu_s()
+        began, spent, self._called_s = self._clock.mono_ns(), _children_cpu_s(), 0.0
         status, last_lines = (0, "") if folder.outcome() else await self._train(folder, on_progress)
-        seconds, cpu_s = (self._clock.mono_ns() - began) / 1e9, _children_cpu_s() - spent
+        seconds, cpu_s = (self._clock.mono_ns() - began) / 1e9, _children_cpu_s() - spent + self._called_s
         if folder.given_up:
             why = "given up: something it rested on was forgotten; it begins anew another time"
             completed = DreamCompleted(
@@ -268,9 +276,10 @@ class Dreamer:
                 interrupted=True,
             )
             return Ended(completed, leg)
-        interrupted = status == ROUSED or (status != 0 and self._roused)
+        away = _last(last_lines) if status == AWAY else ""
+        interrupted = status in (ROUSED, AWAY) or (status != 0 and self._roused)
         if interrupted:
-            ruling = _nothing(f"{self._poor or 'roused'}; it goes on from here another time")
+            ruling = _nothing(f"{self._poor or away or 'roused'}; it goes on from here another time")
         elif status != 0:
             ruling = _nothing(f"the training process failed with status {status}: {_last(last_lines)}")
         else:
@@ -294,7 +303,7 @@ class Dreamer:
             interrupted=interrupted,
         )
         promoted = self._conclude(folder, job, completed, on_progress) if not interrupted else None
-        return Ended(completed, leg, promoted, last_lines if status != 0 and not interrupted else "")
+        return Ended(completed, leg, promoted, last_lines if status != 0 and not interrupted else "", away)
 
     def _conclude(
         self, folder: JobFolder, job: Job, completed: DreamCompleted, on_progress: OnProgress
@@ -341,10 +350,15 @@ class Dreamer:
             env={**os.environ, "OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"},
         )
         self._process = process
+
+        def progressed(progress: DreamProgress) -> None:
+            self._called_s = max(self._called_s, progress.called_cpu_s)
+            on_progress(progress)
+
         try:
             if self._roused:
                 process.kill()
-            last_lines, _ = await asyncio.gather(_tail(process.stderr), _follow(process.stdout, on_progress))
+            last_lines, _ = await asyncio.gather(_tail(process.stderr), _follow(process.stdout, progressed))
             return await process.wait(), last_lines
         finally:
             self._process = None

@@ -30,6 +30,18 @@ PURPOSE = "dream"
 """What the host's sealing secret is used for in dreams."""
 ROUSED = 75
 """Exit status of a training process that was told to stop and can go on later (EX_TEMPFAIL of sysexits.h)."""
+AWAY = 69
+"""That of one whose teacher was not there (EX_UNAVAILABLE); its last line says why. It can go on later, too."""
+RESTS_ON_TEACHER = (
+    "teacher.sealed",
+    "told.sealed",
+    "targets.sealed",
+    "own-[0-9]*.sealed",
+    "checkpoint.safetensors",
+    "trained.json",
+    "after.sealed",
+)
+"""What is of no use where another version teaches from now on."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +161,20 @@ class JobFolder:
         except FileNotFoundError:
             return None
         return self._sealer.open(sealed, self._context(name))
+
+    def taught_by(self, version: str) -> bool:
+        """Whether this version taught in all of the dream so far; noted where none did.
+
+        Where another did, all that rests on it is dropped, and the note last.
+        """
+        known = self.unseal("teacher", str)
+        if known is None:
+            self.seal("teacher", version)
+        elif known != version:
+            for pattern in reversed(RESTS_ON_TEACHER):
+                for file in self.path.glob(pattern):
+                    file.unlink()
+        return known in (None, version)
 
     def material(self) -> Material:
         material = self.unseal("material", Material)

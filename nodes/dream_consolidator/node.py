@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from nodes.dream_consolidator import settings as configuration
+from nodes.dream_consolidator import teacher_cache
 from nodes.dream_consolidator.adapters.registry import Adapters
 from nodes.dream_consolidator.adapters.trials import Trials
 from nodes.dream_consolidator.charges import Charges
@@ -18,7 +19,7 @@ from nodes.dream_consolidator.collector.store import Collector
 from nodes.dream_consolidator.dream import Dreamer, Ended
 from nodes.dream_consolidator.job import PURPOSE
 from nodes.dream_consolidator.journal import Journal
-from nodes.dream_consolidator.pace import AGAIN_S, CHARGE_S, LOOK_S, TELL_S
+from nodes.dream_consolidator.pace import AGAIN_S, AWAY_S, CHARGE_S, LOOK_S, TELL_S
 from nodes.dream_consolidator.purse import Purse, sensor
 from nodes.dream_consolidator.vouching import LEDGER, validation
 from nodes.model_worker import levels as model_levels
@@ -117,10 +118,14 @@ class DreamConsolidator(Node):
         self._changed = asyncio.Event()
         """Set when there may be more to learn than was said."""
         self._backlog: DreamBacklog | None = None
+        self._away = ""
+        """Why the teacher was not there a moment ago; no dream begins by itself then."""
+        self._said = teacher_cache.opened(self.state_dir, settings.teach.cache)
 
     async def start(self) -> None:
         self.stats_record("examples", self._collector.stats)
         self.stats_record("energy", self._purse.stats)
+        self.stats_record("teacher", self._said.stats)
         await self._forget_derived()
         self._say_adapters()
         self.spawn(self._keep_telling())
@@ -131,12 +136,13 @@ class DreamConsolidator(Node):
         if self._closing is not None:
             await asyncio.wait({self._closing}, timeout=_SETTLE_S)
         self._collector.close()
+        self._said.close()
         self._journal.close()
 
     async def metabolic_changed(self, state: MetabolicState) -> None:
         """DREAM begins a dream. Whatever else ends it, within its grace; REST lets one go on that was asked for."""
         self._may_dream = state.policy.dream
-        if state.policy.dream:
+        if state.policy.dream and not self._away:
             self._begin(asked_for=False, reason=state.reason)
         elif not (state.state is Metabolic.REST and self._asked_for):
             await self._interrupt()
@@ -258,15 +264,17 @@ class DreamConsolidator(Node):
             if not exchanges:
                 return "", []
             given_up = self._dreamer.give_up(exchanges)
+            await self._interrupt()  # no training process reads what teachers said while it is forgotten
             if given_up:
-                await self._interrupt()
                 self._dreamer.clear()
+            answers = self._said.forget(exchanges)
             withdraw = self._settings.canary.forgotten == "withdraw"
             marked = self._adapters.forgotten(exchanges, withdraw=withdraw, now_ns=self.clock.wall_ns())
             if marked:
                 self._say_adapters()
             self._collector.settled(exchanges)
-            return given_up, [f"weights {digest}" for digest in marked]
+            derived = [f"weights {digest}" for digest in marked]
+            return given_up, derived + ([f"{answers} answers of teachers"] if answers else [])
 
     def _begin(self, *, asked_for: bool, reason: str) -> asyncio.Task[DreamCompleted]:
         """Begin a dream, unless one is under way; its task."""
@@ -293,12 +301,27 @@ class DreamConsolidator(Node):
             ended = await dreaming
             spent_s, over = ended.completed.cpu_s, not ended.completed.interrupted
             self._announce(ended)
+            if ended.away:
+                self._away = ended.away
+                self.spawn(self._await_teacher())
             return ended.completed
         finally:
             self._closing = self.spawn(self._purse.close(spent_s, ended=over))
             for follower in self._followers:
                 follower.put_nowait(_ENDED)
             self._tell()
+
+    async def _await_teacher(self) -> None:
+        """Let some time pass before the teacher is asked again, unless somebody wants a dream by hand."""
+        await asyncio.sleep(AWAY_S)
+        self._away = ""
+        self._tell()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Dream on where the whole dreams and there is more to learn."""
+        if self._may_dream and not self._is_dreaming() and self._backlog is not None and self._backlog.examples > 0:
+            self._begin(asked_for=False, reason="there is more to learn")
 
     def _progressed(self, progress: DreamProgress) -> None:
         self.publish(progress)
@@ -366,8 +389,7 @@ class DreamConsolidator(Node):
             self.ails("dream", f"a dream could not go on: {error}")
             return
         self.ails("dream", "")
-        if self._may_dream and self._backlog is not None and self._backlog.examples > 0:
-            self._begin(asked_for=False, reason="there is more to learn")
+        self._go_on()
 
     async def _ask_controller(self, request: Reserve | Settle) -> Any:
         """A claim is the same however often it is made; what is to be held is asked for anew each time."""
@@ -389,8 +411,8 @@ class DreamConsolidator(Node):
     def _tell(self) -> None:
         try:
             backlog = self._dreamer.backlog()
-            if self._purse.lacking:
-                backlog = DreamBacklog(examples=0, why=self._purse.lacking)
+            if why := self._purse.lacking or self._away:
+                backlog = DreamBacklog(examples=0, why=why, retrain=backlog.retrain)
         except Exception as error:  # a damaged or a full store must not end the telling
             self.log.warning("dream.backlog_unknown", error=str(error))
             backlog = DreamBacklog(examples=0, why=str(error))

@@ -7,5 +7,7 @@ TELL_S = 60.0
 second for 5,000."""
 AGAIN_S = 600.0
 """It is said anew after so long without one, for what is due depends on the time, too."""
+AWAY_S = 30.0
+"""After a teacher was not there, a dream is not gone on with for so long."""
 LOOK_S = 30.0
 """Seconds between two looks at whether the time of a trial is up."""

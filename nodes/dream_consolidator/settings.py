@@ -46,10 +46,12 @@ class Select(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Teach(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the teacher is asked."""
+    """Who teaches, and how it is asked."""
 
+    by: Literal["worker", "here", "endpoint"]
     top_k: Positive
-    batch: Positive
+    at_once: Positive
+    cache: Size
 
 
 class Train(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

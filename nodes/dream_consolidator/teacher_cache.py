@@ -14,7 +14,9 @@ from pathlib import Path
 import msgspec
 
 from nodes.dream_consolidator.collector.tables import open_database, wipe
+from nodes.dream_consolidator.job import PURPOSE
 from protocol.messages.model import Exercise, Solution
+from runtime.paths import private_directory
 from runtime.sealing import Sealer
 
 _SCHEMA = """
@@ -148,3 +150,9 @@ class TeacherCache:
 
 def _place(digest: bytes) -> bytes:
     return b"dream/cache/" + digest
+
+
+def opened(state_dir: Path, capacity: int) -> TeacherCache:
+    """What teachers said on this host."""
+    directory = private_directory(state_dir / "dream")
+    return TeacherCache(directory / "teacher.sqlite", Sealer.load(state_dir, PURPOSE), capacity)

@@ -138,6 +138,8 @@ class DreamProgress(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 0.0
     """Units per second."""
     remaining_s: float | None = None
+    called_cpu_s: float = 0.0
+    """Processor seconds that a teacher in another process has spent for this stretch of the dream so far."""
 
 
 class SkillResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from nodes.dream_consolidator.selection.select import Lesson, Question
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
 
+K = TypeVar("K", int, str)
 T = TypeVar("T")
 
 _QUESTION_TOKENS = 64
@@ -29,12 +30,13 @@ def self_asked(bench: Workbench) -> SelfAsked:
     known = bench.folder.unseal("asked", SelfAsked)
     if known is not None:
         return known
-    wanted, batch = bench.job.settings.select.self_asked, bench.job.settings.teach.batch
+    wanted = bench.job.settings.select.self_asked
     texts: list[str] = []
     if wanted:
         loaded = bench.model(bench.job.student, bench.in_force)
         generator = torch.Generator().manual_seed(bench.job.seed)
         prefix = question_prefix(loaded)
+        batch = max(1, bench.job.settings.teach.at_once // (len(prefix) + _QUESTION_TOKENS))
         for start in range(0, wanted, batch):
             bench.report("teach", start, wanted, None)
             prompts = [prefix] * min(batch, wanted - start)
@@ -95,8 +97,9 @@ def greedy(
     fitting = {ident: prompt for ident, prompt in prompts.items() if len(prompt) < loaded.context}
     if len(fitting) < len(prompts):
         yield dict.fromkeys(prompts.keys() - fitting.keys(), "")
-    for part in batches(fitting, len, bench.job.settings.teach.batch):
-        rows = decode(loaded, [fitting[ident] for ident in part], limit=level.max_new_tokens, check=bench.check)
+    room = level.max_new_tokens
+    for part in batches(fitting, lambda prompt: len(prompt) + room, bench.job.settings.teach.at_once):
+        rows = decode(loaded, [fitting[ident] for ident in part], limit=room, check=bench.check)
         yield {
             ident: text(loaded, row) if ended(loaded, row) or not whole else ""
             for ident, row in zip(part, rows, strict=True)
@@ -111,7 +114,7 @@ def distributions(
     loaded = bench.model(level, path)
     items = {lesson.ident: encode(loaded, lesson) for lesson in lessons}
     fitting = {ident: item for ident, item in items.items() if item.length <= loaded.context}
-    for part in batches(fitting, lambda item: item.length, settings.batch):
+    for part in batches(fitting, lambda item: item.length, settings.at_once):
         asked = [fitting[ident] for ident in part]
         (said,) = targets.distributions(loaded, asked, k=settings.top_k, batch=len(asked), check=bench.check)
         yield {
@@ -119,11 +122,19 @@ def distributions(
         }
 
 
-def batches(items: Mapping[str, T], length: Callable[[T], int], size: int) -> Iterator[list[str]]:
-    """The keys, like lengths together: the longest of a batch decides how much is computed."""
-    order = sorted(items, key=lambda ident: (length(items[ident]), ident))
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
+def batches(items: Mapping[K, T], length: Callable[[T], int], at_once: int) -> Iterator[list[K]]:
+    """The keys, like lengths together, in batches of so many tokens at most, padding counted; at least one in each.
+
+    On a processor a token of a small model takes as long for a few rows as for a hundred.
+    """
+    part: list[K] = []
+    for key in sorted(items, key=lambda key: (length(items[key]), key)):
+        if part and (len(part) + 1) * length(items[key]) > at_once:
+            yield part
+            part = []
+        part.append(key)
+    if part:
+        yield part
 
 
 def ended(loaded: LoadedModel, row: list[int]) -> bool:

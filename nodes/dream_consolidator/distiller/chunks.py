@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from nodes.dream_consolidator.distiller.decoding import padded
+from nodes.model_worker.batch import padded
 from nodes.model_worker.errors import ModelUnfit
 
 Compute = Callable[[Tensor, slice], tuple[Tensor, ...]]

@@ -7,22 +7,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from nodes.model_worker.batch import padded
 from nodes.model_worker.loading import LoadedModel
 
 Check = Callable[[], None]
 """Raises where the work must stop now."""
-
-
-def padded(rows: Sequence[Sequence[int]], device: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Ids, mask and positions [rows, longest], padded on the left, so that all rows end together."""
-    longest = max(map(len, rows))
-    ids = torch.zeros((len(rows), longest), dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for index, row in enumerate(rows):
-        ids[index, longest - len(row) :] = torch.tensor(row, dtype=torch.long)
-        mask[index, longest - len(row) :] = 1
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    return ids.to(device), mask.to(device), positions.to(device)
 
 
 @torch.inference_mode()

@@ -6,7 +6,8 @@ train     the student, from its own model and not from earlier dreams, learns bo
 validate  the new weights answer what judges
 
 Progress goes to stdout, one `DreamProgress` as JSON a line. Every stage writes down what it has; SIGTERM ends the
-process at the next token or step with status `job.ROUSED`, and the same command goes on from there. It takes no more
+process at the next token or step with status `job.ROUSED`, and the same command goes on from there; so it does where
+the teacher was away, which ends it with `job.AWAY` and the reason on the last line of stderr. It takes no more
 memory than `train.memory` says. With a PARENT it dies when that process does. `torchrun` starts several that train
 together (`parallel`): a dream that was interrupted can be gone on with so by hand, and its consolidator takes up what
 came of it. Imports torch.
@@ -31,8 +32,8 @@ from nodes.dream_consolidator.distiller.parallel import ALONE, Crew, join
 from nodes.dream_consolidator.distiller.study import Trained, assist, study
 from nodes.dream_consolidator.distiller.teacher import Teacher, appointed
 from nodes.dream_consolidator.distiller.trying import tried
-from nodes.dream_consolidator.distiller.workbench import Roused, Workbench
-from nodes.dream_consolidator.job import PURPOSE, ROUSED, JobFolder, Outcome
+from nodes.dream_consolidator.distiller.workbench import Away, Roused, Workbench
+from nodes.dream_consolidator.job import AWAY, PURPOSE, ROUSED, JobFolder, Outcome
 from nodes.dream_consolidator.selection import lessons as sorting
 from nodes.model_worker.loading import settled_device
 from protocol.messages.dream import DreamProgress
@@ -44,7 +45,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0: the dream is over and its outcome written. `ROUSED`: it goes on another time. Anything else: it failed."""
+    """0: the dream is over and its outcome written. `ROUSED`, `AWAY`: it goes on another time. Else: it failed."""
     path, state_dir = Path(arguments[0]), Path(arguments[1])
     for parent in map(int, arguments[2:]):
         _die_with(parent)
@@ -62,7 +63,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with limited(allowed(job.settings.train.memory)):
             if crew.first:
-                bench = Workbench.prepare(folder, check, Reporter(path.name, sys.stdout, time.monotonic))
+                report = Reporter(path.name, sys.stdout, time.monotonic)
+                bench = Workbench.prepare(folder, check, report, state_dir=state_dir, owe=report.owe)
                 distill(bench, load_verifiers(), crew)
             else:
                 assist(job, crew, check)
@@ -72,6 +74,10 @@ def main(arguments: Sequence[str]) -> int:
     except Roused:
         crew.dismiss()
         return ROUSED
+    except Away as away:
+        crew.dismiss()
+        print(away, file=sys.stderr)
+        return AWAY
     crew.dismiss()
     return 0
 
@@ -131,8 +137,9 @@ class Reporter:
     """Writes progress, not more often than twice a second within a stage."""
 
     def __init__(self, dream: str, out: TextIO, clock: Callable[[], float]) -> None:
-        self._dream, self._out, self._clock = dream, out, clock
+        self._out, self._clock = out, clock
         self._stage, self._begun, self._first, self._said = "", 0.0, 0, 0.0
+        self._progress = DreamProgress(dream=dream, stage="teach", done=0, total=1)
 
     def __call__(self, stage: str, done: int, total: int, loss: float | None) -> None:
         now = self._clock()
@@ -143,8 +150,8 @@ class Reporter:
             return
         self._said = now
         rate = (done - self._first) / (now - self._begun) if now > self._begun else 0.0
-        progress = DreamProgress(
-            dream=self._dream,
+        self._progress = msgspec.structs.replace(
+            self._progress,
             stage=stage,
             done=done,
             total=total,
@@ -152,7 +159,15 @@ class Reporter:
             rate=rate,
             remaining_s=(total - done) / rate if rate else None,
         )
-        print(msgspec.json.encode(progress).decode(), file=self._out, flush=True)
+        self._print()
+
+    def owe(self, cpu_s: float) -> None:
+        """Say at once that so much more was spent by somebody else."""
+        self._progress = msgspec.structs.replace(self._progress, called_cpu_s=self._progress.called_cpu_s + cpu_s)
+        self._print()
+
+    def _print(self) -> None:
+        print(msgspec.json.encode(self._progress).decode(), file=self._out, flush=True)
 
 
 def _die_with(parent: int) -> None:

@@ -46,7 +46,7 @@ def limited(limit: int) -> Iterator[None]:
         raise OutOfMemory(
             f"the training process ran out of its {format_size(limit)}",
             place="train.memory",
-            remedy="lower train.at_once or teach.batch, set train.recompute or `method: lora`, or raise train.memory",
+            remedy="lower train.at_once or teach.at_once, set train.recompute or `method: lora`, or raise train.memory",
         ) from error
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, before)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import torch
 
-from nodes.dream_consolidator.distiller.answering import text
+from nodes.dream_consolidator.distiller.answering import batches, text
 from nodes.dream_consolidator.distiller.decoding import decode
 from nodes.dream_consolidator.distiller.losses import Target
 from nodes.dream_consolidator.distiller.targets import Item, Told, encode, pack, unpack
@@ -34,9 +34,10 @@ def own_answers(
     packed = bench.folder.unseal_bytes(f"own-{number}")
     if packed is None:
         told: dict[str, Told] = {}
+        numbers = {lesson.ident: str(index) for index, lesson in lessons.items()}
         for part in teacher.distributions(_answered(bench, student, lessons, number)):
             bench.check()
-            told |= part
+            told |= {numbers[ident]: each for ident, each in part.items()}
         bench.free()  # a teacher that was loaded here: the student needs the room to learn
         packed = pack(told)
         bench.folder.seal_bytes(f"own-{number}", packed)
@@ -54,18 +55,16 @@ def understood(packed: bytes, items: Sequence[Item], context: int) -> dict[int, 
 
 
 def _answered(bench: Workbench, student: LoadedModel, lessons: Mapping[int, Lesson], number: int) -> list[Lesson]:
-    """The lessons, named by their number, with what the student answers now and nobody has verified."""
+    """The lessons with what the student answers now and nobody has verified."""
     prompts = {index: encode(student, lesson).prompt for index, lesson in lessons.items()}
-    order = sorted(prompts, key=lambda index: (len(prompts[index]), index))
     generator = torch.Generator().manual_seed(bench.job.seed + number)
-    size, limit = bench.job.settings.teach.batch, bench.job.student.max_new_tokens
+    limit, at_once = bench.job.student.max_new_tokens, bench.job.settings.teach.at_once
     found: list[Lesson] = []
-    for start in range(0, len(order), size):
-        part = order[start : start + size]
+    for part in batches(prompts, lambda prompt: len(prompt) + limit, at_once):
         asked = [prompts[index] for index in part]
         rows = decode(student, asked, limit=limit, check=bench.check, generator=generator)
         for index, row in zip(part, rows, strict=True):
-            own = {"ident": str(index), "answer": text(student, row), "verified": False}
-            found.append(msgspec.structs.replace(lessons[index], **own))
-        bench.report(STAGE, len(found), len(order), None)
+            answer = text(student, row)
+            found.append(msgspec.structs.replace(lessons[index], answer=answer, verified=False))
+        bench.report(STAGE, len(found), len(lessons), None)
     return found

@@ -13,14 +13,15 @@ import torch
 from torch import Tensor
 
 from nodes.dream_consolidator.distiller.chunks import answer_states, by_chunk, check_output_layer
-from nodes.dream_consolidator.distiller.decoding import Check, padded
+from nodes.dream_consolidator.distiller.decoding import Check
 from nodes.dream_consolidator.distiller.losses import Target
 from nodes.dream_consolidator.selection.select import Lesson
+from nodes.model_worker.batch import padded
 from nodes.model_worker.loading import LoadedModel
-from protocol.errors import ConfigError
+from nodes.model_worker.teach import end_of_turn
 from protocol.messages.model import ChatMessage
 
-_CHUNK = 1024
+CHUNK = 1024
 """Tokens whose logits exist at once where a source is asked."""
 
 
@@ -60,21 +61,6 @@ def encode(loaded: LoadedModel, lesson: Lesson) -> Item:
     )
 
 
-def end_of_turn(loaded: LoadedModel) -> int:
-    """The id with which the model's template ends an answer."""
-    mark = "\ue000"
-    turns = (("user", "a"), ("assistant", mark), ("user", "b"))
-    text = loaded.tokenizer.render([ChatMessage(role=role, content=content) for role, content in turns])
-    for token in loaded.tokenizer.encode(text.partition(mark)[2]).ids:
-        if token in loaded.stop_ids:
-            return token
-    raise ConfigError(
-        "the template ends an answer with no id that the model calls an end",
-        place=str(loaded.folder),
-        remedy="correct eos_token_id in the model's generation_config.json",
-    )
-
-
 def question_prefix(loaded: LoadedModel) -> list[int]:
     """The ids after which a user's question begins: what the model continues where it asks itself."""
     mark = "\ue000"
@@ -96,7 +82,7 @@ def distributions(
     for start in range(0, len(items), batch):
         check()
         part = items[start : start + batch]
-        found = by_chunk(loaded.model, answer_states(loaded.model, part), _CHUNK, top)
+        found = by_chunk(loaded.model, answer_states(loaded.model, part), CHUNK, top)
         lengths = [len(item.answer) for item in part]
         ids, logprobs = (tensor.cpu().split(lengths) for tensor in found)
         yield list(map(Target, ids, logprobs))

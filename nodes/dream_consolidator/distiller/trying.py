@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from nodes.dream_consolidator.distiller import answering
-from nodes.dream_consolidator.distiller.decoding import decode, padded
+from nodes.dream_consolidator.distiller.chunks import answer_states, by_chunk, check_output_layer
+from nodes.dream_consolidator.distiller.decoding import decode
+from nodes.dream_consolidator.distiller.targets import CHUNK
 from nodes.dream_consolidator.distiller.workbench import Workbench
 from nodes.dream_consolidator.selection.lessons import Answer
 from nodes.dream_consolidator.selection.select import Question
@@ -34,15 +38,17 @@ def tried(
 
 
 def _ask(bench: Workbench, questions: Sequence[Question], path: Path | None) -> Iterator[dict[str, Answer]]:
-    level, batch = bench.job.student, bench.job.settings.teach.batch
+    level = bench.job.student
     loaded = bench.model(level, path)
+    check_output_layer(loaded.model, str(loaded.folder))
     prompts = {each.ident: loaded.tokenizer.encode(loaded.tokenizer.render(each.messages)).ids for each in questions}
     fitting = {ident: prompt for ident, prompt in prompts.items() if len(prompt) < loaded.context}
     if len(fitting) < len(prompts):
         yield {ident: Answer(text="") for ident in prompts.keys() - fitting.keys()}
-    for part in answering.batches(fitting, len, batch):
+    room, at_once = level.max_new_tokens, bench.job.settings.teach.at_once
+    for part in answering.batches(fitting, lambda prompt: len(prompt) + room, at_once):
         asked = [fitting[ident] for ident in part]
-        rows = decode(loaded, asked, limit=level.max_new_tokens, check=bench.check)
+        rows = decode(loaded, asked, limit=room, check=bench.check)
         sure = _least(loaded, asked, rows)
         yield {
             ident: Answer(text=answering.text(loaded, row), manner=_manner(loaded, row, least))
@@ -56,16 +62,24 @@ def _least(loaded: LoadedModel, prompts: Sequence[Sequence[int]], rows: Sequence
     said = [index for index, row in enumerate(rows) if row]
     least = [0.0] * len(rows)
     if said:
-        ids, mask, positions = padded([[*prompts[index], *rows[index][:-1]] for index in said], loaded.device)
-        longest = max(len(rows[index]) for index in said)
-        logits = loaded.model(
-            input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, logits_to_keep=longest
-        ).logits
-        for place, index in enumerate(said):
-            answer = torch.tensor(rows[index], device=logits.device)
-            logprobs = logits[place, -len(answer) :].float().log_softmax(-1)
-            least[index] = float(logprobs.gather(-1, answer[:, None]).min().exp())
+        words = torch.tensor([token for index in said for token in rows[index]], device=loaded.device)
+
+        def sure(logits: Tensor, part: slice) -> tuple[Tensor, ...]:
+            return (logits.float().log_softmax(-1).gather(-1, words[part, None])[:, 0],)
+
+        states = answer_states(loaded.model, [Said(list(prompts[index]), rows[index]) for index in said])
+        (logprobs,) = by_chunk(loaded.model, states, CHUNK, sure)
+        for index, each in zip(said, logprobs.split([len(rows[index]) for index in said]), strict=True):
+            least[index] = float(each.min().exp())
     return least
+
+
+@dataclass(frozen=True)
+class Said:
+    """A question and what was answered, in ids."""
+
+    prompt: list[int]
+    answer: list[int]
 
 
 def _manner(loaded: LoadedModel, row: list[int], least: float) -> Manner:

@@ -20,6 +20,10 @@ class Roused(Exception):
     """Somebody woke up; the dream goes on another time."""
 
 
+class Away(Exception):
+    """The teacher is not there; the dream goes on another time."""
+
+
 @dataclass
 class Workbench:
     folder: JobFolder
@@ -29,13 +33,25 @@ class Workbench:
     report: Report
     base_version: str
     """Digest of the weights of the student's own model."""
+    state_dir: Path
+    owe: Callable[[float], None] = lambda _: None
+    """Called with processor seconds that somebody else spent for the dream."""
     _held: dict[tuple[Level, Path | None], LoadedModel] = field(default_factory=dict)
 
     @classmethod
-    def prepare(cls, folder: JobFolder, check: Callable[[], None], report: Report) -> Workbench:
+    def prepare(
+        cls,
+        folder: JobFolder,
+        check: Callable[[], None],
+        report: Report,
+        *,
+        state_dir: Path | None = None,
+        owe: Callable[[float], None] = lambda _: None,
+    ) -> Workbench:
+        """`state_dir`: where what teachers said is kept, by default beside the dreams."""
         job = folder.job()
         own = folders.open_folder(loading.locate(job.student))
-        return cls(folder, job, check, report, folders.weights_digest(own))
+        return cls(folder, job, check, report, folders.weights_digest(own), state_dir or folder.path.parent, owe)
 
     @property
     def in_force(self) -> Path | None:

@@ -145,7 +145,7 @@ def quick(**train: object) -> Settings:
     return replace(
         shipped,
         select=replace(shipped.select, self_asked=24, judged=40),
-        teach=replace(shipped.teach, top_k=8, batch=16),
+        teach=replace(shipped.teach, by="here", top_k=8, at_once=512),
         train=replace(shipped.train, **{"epochs": 2, "evaluate": 4, "checkpoint": 600.0, **train}),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from nodes.dream_consolidator.distiller.decoding import padded
+from nodes.model_worker.batch import padded
 from nodes.dream_consolidator.distiller.targets import Item, Target, Told, collate, pack, unpack
 
 
