@@ -7,7 +7,7 @@ from random import Random
 import msgspec
 import pytest
 
-from experiments.days import course, experiment, measures, report, world
+from experiments.days import answering, course, experiment, measures, report, world
 from experiments.days.answering import Weights, learned, released
 from experiments.days.arms import ARMS, Fixed
 from experiments.days.course import Course, Lasted
@@ -21,8 +21,9 @@ from experiments.trust.ours import Ours
 from experiments.trust.rivals import LEVELS
 from nodes.dialogue import config as dialogue
 from nodes.dialogue.calibration import Signs
+from nodes.dream_consolidator.dream import Ended
 from nodes.dream_consolidator.vouching import validation
-from protocol.errors import ConfigError
+from protocol.errors import ConfigError, SageError
 from protocol.messages.dream import Adapter, DreamCompleted, Keep, SkillResult
 from protocol.messages.model import ChatMessage
 
@@ -274,5 +275,46 @@ def test_a_night_with_too_little_to_learn_says_so_and_is_not_passed_twice(tmp_pa
     reopened.close()
 
 
+def test_a_dream_that_ended_before_its_night_was_noted_counts_and_is_not_dreamt_again(tmp_path: Path):
+    nights = Nights(tmp_path, world.dreaming(WORLD))
+    nights._journal.write(GAINED, 1, 2)
+    assert nights.after(0, [keep(number) for number in range(3)], lambda _: None).completed == GAINED
+    nights.close()
+
+
+def test_a_night_whose_dream_was_stopped_is_not_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    nights = Nights(tmp_path, world.dreaming(WORLD))
+
+    async def stopped(*_: object) -> Ended:
+        return Ended(msgspec.structs.replace(GAINED, promoted=False, interrupted=True, why="roused"), "")
+
+    monkeypatch.setattr(nights._dreamer, "dream", stopped)
+    with pytest.raises(SageError, match="roused") as caught:
+        nights.after(0, [], lambda _: None)
+    assert caught.value.place == "night-000"
+    monkeypatch.undo()
+    assert not nights.after(0, [], lambda _: None).completed.interrupted
+    nights.close()
+
+
 def test_released_weights_go_by_the_name_of_their_level():
     assert released("sensory").version == "sensory"
+
+
+def test_answers_are_computed_once_for_the_same_weights_and_questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    computed: list[Path] = []
+
+    def compute(folder: Path, asked: Sequence[Question], _report: object) -> list[Said]:
+        computed.append(folder)
+        return answers(asked, 0.5, folder.name)
+
+    monkeypatch.setattr(answering, "answers", compute)
+    asked = [moment.question for moment in day().moments]
+    weights = learned(LEARNED)
+    first = answering.said(weights, asked, lambda _: None)
+    moved = msgspec.structs.replace(LEARNED, path="/elsewhere")
+    assert answering.said(learned(moved), asked, lambda _: None) == first
+    answering.said(weights, asked[1:], lambda _: None)
+    answering.said(learned(msgspec.structs.replace(LEARNED, digest="d2")), asked, lambda _: None)
+    assert len(computed) == 3
