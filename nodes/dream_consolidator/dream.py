@@ -403,7 +403,8 @@ def verdict(outcome: Outcome | None, settings: Settings, tested: Sequence[bool] 
     if not outcome.taught:
         return _nothing(f"the teacher had no answer that holds ({outcome.refuted} refuted)")
     ruling = rule(outcome.trials, settings.judge, tested)
-    source = "the teacher's distribution" if outcome.distribution else "the teacher's words, the tokenizers differing"
+    spelled = "the teacher's words, its distribution not being told in the student's ids"
+    source = "the teacher's distribution" if outcome.distribution else spelled
     learned = (
         f"learned {source} from {outcome.taught} lessons with {outcome.rehearsed} of rehearsal, "
         f"step {outcome.best_step} of {outcome.steps} kept"

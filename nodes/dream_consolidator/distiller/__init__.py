@@ -2,7 +2,9 @@
 
 distill     its stages and its end
 workbench   what every stage works with: one model at a time
-teacher     who teaches, and how it is asked
+teacher     who teaches: a model loaded here, or one elsewhere that is asked what was not said before
+called      one elsewhere: the running worker of its level
+endpoint    one elsewhere: a server with OpenAI's interface
 answering   questions put to models of this process
 trying      what judges, put to the student as it was and as it is
 study       distributions gathered, the student trained, the candidate written
