@@ -105,6 +105,8 @@ def told(row: ExampleRow) -> str:
         f"  {row.level} ({row.version}): {row.answer}",
         f"  {score}; {_salience(row)}",
     ]
+    if row.teacher:
+        lines.append(f"  a teacher: {row.teacher}")
     if row.ids:
         lines.append(f"  token ids: {' '.join(map(str, row.ids))}")
     return "\n".join(lines)

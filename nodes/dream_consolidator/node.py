@@ -182,7 +182,8 @@ class DreamConsolidator(Node):
         """What is kept, one by one; opened only where its words are asked for."""
         count = 0
         for row in self._collector.rows(request.exchanges, words=request.words):
-            await call.part(row)
+            said = self._said.answer(row.exchange) if request.words else ""
+            await call.part(msgspec.structs.replace(row, teacher=said))
             count += 1
         return ExamplesListed(examples=count)
 

@@ -87,6 +87,17 @@ class TeacherCache:
                 self._database.execute("INSERT OR IGNORE INTO asked VALUES (?, ?)", (ident, digest))
             self._count(evicted=self._evict())
 
+    def answer(self, ident: str) -> str:
+        """What a teacher answered to the exchange of this ident, the one asked last; empty where none did."""
+        rows = self._database.execute(
+            "SELECT digest, sealed FROM said JOIN asked USING (digest) WHERE ident = ? ORDER BY used DESC", (ident,)
+        )
+        for digest, sealed in rows.fetchall():
+            said = msgspec.msgpack.decode(self._sealer.open(sealed, _place(digest)), type=Solution)
+            if said.finished and not said.top_k:  # else it was shown an answer, and said what it thinks of that
+                return said.text.strip()
+        return ""
+
     def forget(self, idents: Iterable[str]) -> int:
         """Drop all that was said to the exchanges of these idents, by every version; how many entries that were.
 

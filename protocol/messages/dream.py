@@ -83,6 +83,8 @@ class ExampleRow(msgspec.Struct, frozen=True, kw_only=True):
     """Who says how right the answer is."""
     ids: list[int] = []
     """Of the answer."""
+    teacher: str = ""
+    """What a teacher answered, where one was asked and that is still kept."""
 
 
 class ExamplesListed(msgspec.Struct, frozen=True, kw_only=True):

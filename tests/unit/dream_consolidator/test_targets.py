@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from nodes.model_worker.batch import padded
 from nodes.dream_consolidator.distiller.targets import Item, Target, Told, collate, pack, unpack
+from nodes.model_worker.batch import padded
 
 
 def item(answer: list[int], *, weight: float = 1.0, verified: bool = False) -> Item:

@@ -96,3 +96,13 @@ def test_to_forget_an_exchange_drops_all_that_was_said_to_it_under_whichever_nam
     ]
     other.close()
     cache.close()
+
+
+def test_what_a_teacher_answered_is_told_by_exchange_and_what_it_was_shown_is_not(cache: TeacherCache) -> None:
+    shown = Solution(index=0, text="shown", finished=True, top_k=4)
+    answered = Solution(index=0, text=" answered", finished=True)
+    cache.put("v", 0, 9, [("x/1", question("a ?"), answered)])
+    cache.put("v", 4, 0, [("x/1", question("a ?", answer="shown"), shown)])
+    assert (cache.answer("x/1"), cache.answer("x/2")) == ("answered", "")
+    cache.forget(["x/1"])
+    assert cache.answer("x/1") == ""
