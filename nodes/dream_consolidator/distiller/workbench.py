@@ -51,7 +51,7 @@ class Workbench:
         """`state_dir`: where what teachers said is kept, by default beside the dreams."""
         job = folder.job()
         own = folders.open_folder(loading.locate(job.student))
-        return cls(folder, job, check, report, folders.weights_digest(own), state_dir or folder.path.parent, owe)
+        return cls(folder, job, check, report, folders.weights_digest(own), state_dir or folder.path.parent.parent, owe)
 
     @property
     def in_force(self) -> Path | None:
