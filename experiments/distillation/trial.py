@@ -9,6 +9,7 @@ import hashlib
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -169,7 +170,8 @@ class Trial:
                     progress = msgspec.json.decode(line, type=DreamProgress)
                     report(f"{self.arm.name}, day {self.seed}: {progress.stage} {progress.done}/{progress.total}")
             finally:
-                process.terminate()  # changes nothing where it has ended; else it writes down where it stands
+                # Not by `terminate`, which would take its status. It writes down where it stands, if it has not ended.
+                os.kill(process.pid, signal.SIGTERM)
                 _, status, usage = os.wait4(process.pid, 0)
                 process.returncode = os.waitstatus_to_exitcode(status)
                 before = folder.unseal("took", Took) or Took()
