@@ -124,27 +124,39 @@ def as_long(untaught: Sequence[Trial], settings: Judge) -> DreamCheck:
 
 
 def as_sure(trials: Sequence[Trial], settings: Judge) -> DreamCheck:
-    """Confidence tells right from wrong no worse: mean squared error of it (Brier 1950), question by question.
+    """Confidence says truly how many answers are right, or no worse than before.
 
-    A proper score, and fair to small samples, which binned errors of calibration are not.
+    Of each answer: the squared error of its confidence, less what that would be in the mean if it told the truth
+    (Brier 1950; Spiegelhalter 1986, equation 4). So half-learned answers, of which nobody can be sure, count as
+    nothing so long as they are given as half sure; and no bins are needed, whose errors small samples cannot bear.
     """
     pairs = [
-        ((trial.before_manner.confidence - trial.before) ** 2, (trial.after_manner.confidence - trial.after) ** 2)
+        (
+            beyond_truth(trial.before_manner.confidence, trial.before),
+            beyond_truth(trial.after_manner.confidence, trial.after),
+        )
         for trial in trials
         if trial.before_manner is not None and trial.after_manner is not None
     ]
     if not pairs:
         bound, found = math.inf, "nothing"
     else:
-        bound = paired.mean_bounds([after - before for before, after in pairs], settings.sure)[1]
+        afterwards = [after for _, after in pairs]
+        worse = [after - before for before, after in pairs]
+        bound = min(paired.mean_bounds(each, settings.sure)[1] for each in (afterwards, worse))
         before, after = (math.fsum(side) / len(pairs) for side in zip(*pairs, strict=True))
-        found = f"{before:.3f} → {after:.3f} over {len(pairs)}: at most {bound:+.3f}"
+        found = f"{before:+.3f} → {after:+.3f} over {len(pairs)}: at most {bound:+.3f}"
     return DreamCheck(
         name="confidence worth as much",
-        required=f"Brier score at most {settings.calibration:+.3f}, {settings.sure:.0%} sure",
+        required=f"squared error beyond its own at most {settings.calibration:+.3f}, {settings.sure:.0%} sure",
         found=found,
         passed=bound <= settings.calibration,
     )
+
+
+def beyond_truth(confidence: float, right: bool) -> float:
+    """(confidence − right)² − confidence · (1 − confidence): 0 in the mean where confidence tells the truth."""
+    return (right - confidence) * (1 - 2 * confidence)
 
 
 def changes(trials: Iterable[Trial], earlier: Right) -> Pairs:

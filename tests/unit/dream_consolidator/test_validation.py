@@ -200,6 +200,11 @@ def test_a_student_that_is_sure_of_what_it_does_not_know_is_refused() -> None:
     assert rule([*LEARNED, *honest], SETTINGS).promoted
 
 
+def test_half_learned_answers_that_are_given_as_half_sure_are_no_reason() -> None:
+    half = [changed(each, confidence=0.5) for each in LEARNED]
+    assert rule([*half, *KEPT], SETTINGS).promoted
+
+
 def test_what_was_not_recorded_is_not_shown() -> None:
     bare = [msgspec.structs.replace(each, before_manner=None, after_manner=None) for each in [*LEARNED, *KEPT]]
     assert failed(rule(bare, SETTINGS)) == ["no loops", "as long as before", "confidence worth as much"]
