@@ -21,7 +21,8 @@ from runtime.bench.record import Goal, at_least, at_most
 from runtime.bench.session import Outcome, Session
 
 BOTH, FAST = "both", "fast"
-LOST = -0.02
+LOST, SPENT, TAKEN_OVER = -0.02, 0.9, 0.05
+"""The last two: without them nothing would have to change for ATP to have fallen and the small level to answer more."""
 
 
 def measure(session: Session, wanted: Sequence[str], days: int | None) -> Outcome:
@@ -84,13 +85,13 @@ def goals(found: dict[str, list[Lasted]]) -> list[Goal]:
         at_most(
             "falls",
             "ATP of an answer in the last quarter of the days, as a share of the first day's",
-            target=1.0,
+            target=SPENT,
             measured=_rounded(ended / both[0].atp if ended is not None else None),
         ),
         at_most(
             "dreams",
             "the same as a share of what it is on the same days without dreams",
-            target=1.0,
+            target=SPENT,
             measured=_rounded(
                 ended / at_the_end(fast, lambda day: day.atp) if ended is not None and len(fast) == len(both) else None
             ),
@@ -98,7 +99,7 @@ def goals(found: dict[str, list[Lasted]]) -> list[Goal]:
         at_least(
             "takes-over",
             f"share of questions that {small} answers in the last quarter, less the first day's",
-            target=0.0,
+            target=TAKEN_OVER,
             measured=_rounded(rose),
         ),
     ]

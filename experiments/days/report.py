@@ -27,7 +27,7 @@ _ARMS = (
     "last quarter",
     "ATP replayed, a question",
     "dreams kept",
-    "processor s of dreams",
+    "processor s of dreams (of one that was interrupted, since then)",
 )
 _DAYS = (
     "day",
