@@ -47,7 +47,7 @@ def test_what_starting_a_process_takes_is_measured_by_starting_one(level: Level,
     assert (took.joules, took.source) == (3.0, "rapl")
     assert took.cpu_s > 0
     monkeypatch.setattr(calibration, "STARTER", "nodes.model_worker.nowhere")
-    with pytest.raises(ModelUnfit, match="ended with status 1: .*nowhere"):
+    with pytest.raises(ModelUnfit, match=r"ended with status 1: .*nowhere"):
         calibration.starting(level, gauge)
 
 
