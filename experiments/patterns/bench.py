@@ -16,13 +16,14 @@ from nodes.dialogue.conversation import Conversation
 from nodes.dialogue.deliveries import Finished, deliveries
 from nodes.dialogue.exchange import Exchange
 from nodes.dialogue.outbox import Outbox
-from nodes.dialogue.patterns import LiveValues, Patterns, load, sensors
+from nodes.dialogue.patterns import LiveValues, Patterns, load
 from nodes.dialogue.ports import Outlook
 from nodes.dialogue.respond import Responder
 from nodes.dialogue.store import Store
 from nodes.dialogue.traces import Traces
 from protocol.messages.dialogue import Ask, ReplyCompleted, ReplyPart, TraceReply
 from protocol.messages.metabolism import Energy, Metabolic, MetabolicState
+from runtime import sensors
 from runtime.bench.record import Goal, at_least, at_most
 from runtime.bench.session import Outcome, Session
 from runtime.bench.statistics import percentile
