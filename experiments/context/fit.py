@@ -1,17 +1,26 @@
-"""Fits the weights of the three questions to the tuning half: `python -m experiments.context.fit`.
+"""Fits an encoder to the tuning half: `sage context fit --encoder NAME`.
 
-Prints them as they stand in `configs/context.yaml`. Logistic regression with a small penalty, by Newton's method; each
-question is asked only where the ones before it were answered rightly. No held-out wording and no trap is looked at.
+For an encoder whose vectors come from elsewhere, first what brings them to one scale: the mean that is taken away, and
+axes of equal variance. Then, for every encoder, the weights of the three questions: logistic regression with a small
+penalty, by Newton's method; each question is asked only where the ones before it were answered rightly. No held-out
+wording and no trap is looked at.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from experiments.context.dialogues import Dialogue, dialogues
+from experiments.context.reading import Prepared, read, texts
 from experiments.context.split import Side
 from experiments.context.trial import seen
-from nodes.context_classifier import config, encoder
-from nodes.context_classifier.classify import Conflict, Known, Observation, Settled, looks
+from nodes.context_classifier import encoder
+from nodes.context_classifier.awaited import Ask, Awaited, Read
+from nodes.context_classifier.classify import Conflict, Known, Observation, Questions, Settled, looks
+from nodes.context_classifier.encoder import Choice, Encoder
+from nodes.context_classifier.fits import Fit
+from nodes.context_classifier.memory import Limits
 from protocol.messages.context import Context
 
 if TYPE_CHECKING:
@@ -21,8 +30,62 @@ if TYPE_CHECKING:
 TUNING_SEED, TUNING_DIALOGUES = 1, 960
 PENALTY = 1.0
 STEPS = 30
+AWAITED = ("model", "sentence")
+DIMENSIONS, SHARE = 64, 1.0
+"""Axes that are kept, and what they count beside the written features; chosen on the tuning half."""
+LEAST = 1e-6
+"""Of the greatest variance: no axis counts for less, or rounding would be blown up."""
 
 Met = tuple[Dialogue, Observation]
+
+
+def fit(choice: Choice, limits: Limits, levels_file: str) -> Fit:
+    """A fit of any encoder. Raises the errors of reading texts with it."""
+    tuning = dialogues(Side.TUNING, TUNING_SEED, TUNING_DIALOGUES)
+    made = f"{TUNING_DIALOGUES} dialogues of the tuning half, seed {TUNING_SEED}"
+    if choice.name not in AWAITED:
+        questions = weights(tuning, encoder.chosen(choice), limits)
+        return Fit(encoder=choice.name, made=made, questions=questions)
+    reads = read(choice, levels_file, texts(tuning))
+    scale = scaled(choice.name, made, reads)
+    return msgspec.structs.replace(scale, questions=weights(tuning, prepared(choice, scale, reads), limits))
+
+
+def scaled(name: str, made: str, reads: Mapping[str, Read]) -> Fit:
+    """What brings the vectors of `reads` to one scale, with questions that are yet to be fitted."""
+    import numpy as np
+
+    vectors = np.stack([one.vector for one in reads.values()]).astype(np.float64)
+    vectors = vectors[np.linalg.norm(vectors, axis=1) > 0]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    mean = vectors.mean(axis=0)
+    variances, axes = np.linalg.eigh(np.cov((vectors - mean).T))
+    largest = np.argsort(-variances)[:DIMENSIONS]
+    even = axes[:, largest] / np.sqrt(np.maximum(variances[largest], LEAST * variances.max()))
+    even /= np.abs(even).max()
+    return Fit(
+        encoder=name,
+        made=made,
+        questions=Questions(),
+        base=next(iter(reads.values())).base,
+        share=SHARE,
+        mean=mean.astype("<f4").tobytes(),
+        axes=even.T.astype("<f2").tobytes(),
+    )
+
+
+def prepared(choice: Choice, fit: Fit, reads: Mapping[str, Read]) -> Prepared:
+    """The encoder as it is with this fit, of texts that were read."""
+    return Prepared(Awaited(choice.name, _nobody, encoder.tokens(choice), fit), reads)
+
+
+async def _nobody(_text: str, _ask: Ask) -> Read:
+    raise AssertionError("all texts were read beforehand")
+
+
+def weights(tuning: Iterable[Dialogue], chosen: Encoder, limits: Limits) -> Questions:
+    met = [(dialogue, seen(dialogue, chosen, limits, warm=warm)) for dialogue in tuning for warm in (False, True)]
+    return msgspec.convert(fitted(met), Questions)
 
 
 def fitted(met: Sequence[Met]) -> dict[str, dict[str, float]]:
@@ -60,20 +123,3 @@ def _logistic(
         curve = (given * (said * (1 - said))[:, None]).T @ given + np.diag(penalty + 1e-9)
         weights -= np.linalg.solve(curve, slope)
     return weights
-
-
-def main() -> None:
-    import yaml
-
-    settings = config.load()
-    chosen = encoder.chosen(settings.encoder)
-    met = [
-        (dialogue, seen(dialogue, chosen, settings.limits, warm=warm))
-        for dialogue in dialogues(Side.TUNING, TUNING_SEED, TUNING_DIALOGUES)
-        for warm in (False, True)
-    ]
-    print(yaml.safe_dump({"questions": fitted(met)}, sort_keys=False))
-
-
-if __name__ == "__main__":
-    main()

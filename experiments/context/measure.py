@@ -10,18 +10,22 @@ from random import Random
 from string import ascii_lowercase
 from typing import Any
 
+import msgspec
+
 from experiments.context import paraphrases, release
 from experiments.context.dialogues import DIALOGUES, SEED, Dialogue, dialogues
+from experiments.context.fit import AWAITED, prepared
 from experiments.context.forerunner import by_keywords
+from experiments.context.reading import read, texts
 from experiments.context.split import Side
 from experiments.context.trial import seen, traps
 from experiments.context.verdict import calibration, verdict
 from experiments.reference.family import WEIGHTS
-from nodes.context_classifier import config, encoder
+from nodes.context_classifier import config, encoder, fits
 from nodes.context_classifier.classifier import Classifier
-from nodes.context_classifier.classify import classify
+from nodes.context_classifier.classify import Questions, classify
 from nodes.context_classifier.config import ContextConfig
-from nodes.context_classifier.encoder import Encoder
+from nodes.context_classifier.encoder import Choice, Encoder
 from nodes.context_classifier.export import table
 from protocol.messages.context import Classify
 from runtime.bench.record import Goal, at_least, at_most
@@ -31,20 +35,26 @@ QUICK = 120
 UTTERANCES = 3000
 
 
-def measure(session: Session) -> Outcome:
+def measure(session: Session, encoders: Sequence[str] = (), folder: str = "", levels: str = "") -> Outcome:
+    """`encoders` are measured beside the one that is configured: `folder` is of `sentence`, `levels` of `model`.
+
+    Raises FitMissing for one that nothing is fitted to.
+    """
     settings = config.load()
+    asked = [msgspec.structs.replace(settings.encoder, name=name, folder=folder) for name in encoders]
     chosen = encoder.chosen(settings.encoder)
     count = QUICK if session.quick else DIALOGUES
     set_ = dialogues(Side.HELD_OUT, SEED + session.seed, count)
-    progress = session.progress(6 * count)
+    progress = session.progress((6 + 2 * len(asked)) * count)
     figures: dict[str, Any] = {
         "held_out": {
-            "cold": _judged(session, settings, chosen, set_, progress, warm=False),
-            "warm": _judged(session, settings, chosen, set_, progress, warm=True),
+            "cold": _judged(session, settings, chosen, set_, progress, settings.questions, warm=False),
+            "warm": _judged(session, settings, chosen, set_, progress, settings.questions, warm=True),
         },
         "forerunner": verdict([one.label for one in set_], [by_keywords(one.said) for one in set_]),
-        "traps": _traps(settings, chosen),
-        "encoders": _encoders(session, settings, set_, progress),
+        "traps": _traps(settings, chosen, settings.questions),
+        "encoders": _encoders(session, settings, set_, progress)
+        | {choice.name: _asked(session, settings, choice, levels, set_, progress) for choice in asked},
         "paraphrases": {
             "tokens": paraphrases.area(chosen, Side.HELD_OUT, session.seed),
             "hashed": paraphrases.area(encoder.Hashed(), Side.HELD_OUT, session.seed),
@@ -60,12 +70,13 @@ def _judged(
     chosen: Encoder,
     set_: Sequence[Dialogue],
     progress: Progress,
+    weights: Questions,
     *,
     warm: bool,
 ) -> dict[str, Any]:
     judged = []
     for dialogue in set_:
-        found = classify(seen(dialogue, chosen, settings.limits, warm=warm), settings.questions)
+        found = classify(seen(dialogue, chosen, settings.limits, warm=warm), weights)
         judged.append(found)
         session.raw(
             dialogue=dialogue.id,
@@ -90,11 +101,11 @@ def _judged(
     }
 
 
-def _traps(settings: ContextConfig, chosen: Encoder) -> dict[str, Any]:
+def _traps(settings: ContextConfig, chosen: Encoder, weights: Questions) -> dict[str, Any]:
     found: dict[str, Any] = {}
     set_ = traps()
     for name, warm in (("cold", False), ("warm", True)):
-        said = [classify(seen(one, chosen, settings.limits, warm=warm), settings.questions).context for one in set_]
+        said = [classify(seen(one, chosen, settings.limits, warm=warm), weights).context for one in set_]
         wrong = [
             f"{one.said[-1]!r}: {other}, not {one.label}"
             for one, other in zip(set_, said, strict=True)
@@ -113,12 +124,44 @@ def _encoders(
     with tempfile.TemporaryDirectory(prefix="sage-bench-") as place:
         path = Path(place) / "words.safetensors"
         path.write_bytes(table(WEIGHTS / "sensory", list(release.lines(side=Side.TUNING))))
-        for name, other in (("hashed", encoder.Hashed()), ("tuning wordings only", encoder.Tokens(path))):
+        others = (
+            ("hashed", encoder.Hashed(), fits.load("hashed").questions),
+            ("tuning wordings only", encoder.Tokens(path), settings.questions),
+        )
+        for name, other, weights in others:
             found[name] = {
-                regime: _judged(session, settings, other, set_, progress, warm=warm)["macro_f1"]
+                regime: _judged(session, settings, other, set_, progress, weights, warm=warm)["macro_f1"]
                 for regime, warm in (("cold", False), ("warm", True))
             }
     return found
+
+
+def _asked(
+    session: Session, settings: ContextConfig, choice: Choice, levels: str, set_: Sequence[Dialogue], progress: Progress
+) -> dict[str, Any]:
+    """Macro-F1 and traps with an encoder that was asked for, and what its texts took to read."""
+    fit = fits.load(choice.name, choice.fit)
+    took: dict[str, float] = {}
+    if choice.name in AWAITED:
+        said = texts([*set_, *traps()])
+        began = time.perf_counter()
+        reads = read(choice, levels, said)
+        took = {"texts": len(said), "seconds_to_read": round(time.perf_counter() - began, 1)}
+        other: Encoder = prepared(choice, fit, reads)
+    else:
+        other = encoder.chosen(choice)
+    judged = {
+        regime: _judged(session, settings, other, set_, progress, fit.questions, warm=warm)
+        for regime, warm in (("cold", False), ("warm", True))
+    }
+    told = _traps(settings, other, fit.questions)
+    return {
+        **{regime: one["macro_f1"] for regime, one in judged.items()},
+        "calibration_error": judged["warm"]["calibration_error"],
+        "missed_warm": judged["warm"]["missed"],
+        "traps": {name: one["right"] for name, one in told.items() if name != "forerunner"},
+        **took,
+    }
 
 
 def _time(settings: ContextConfig, set_: Sequence[Dialogue]) -> dict[str, float]:

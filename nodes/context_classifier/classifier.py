@@ -137,7 +137,7 @@ class Classifier:
 
 def questions(config: ContextConfig) -> Questions:
     """As they are fitted to the encoder. Raises `FitMissing`."""
-    if config.encoder.name in ("tokens", "hashed"):
+    if config.encoder.name == "tokens":
         return config.questions
     return fits.load(config.encoder.name, config.encoder.fit).questions
 

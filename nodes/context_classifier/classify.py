@@ -10,7 +10,7 @@ So the four probabilities sum to one by construction:
     stable   = (1 - u) k s        moving = (1 - u) k (1 - s)
 
 Each answer is a logistic function of a few things seen; their weights stand in `configs/context.yaml`, fitted by
-`python -m experiments.context.fit` to dialogues of the tuning half.
+`sage context fit --encoder tokens` to dialogues of the tuning half.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime import console
+from runtime.verbs import Verbs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 CLASSIFIER = "context_classifier"
 
 
-@click.group()
+@click.group(cls=Verbs, points="sage.context")
 def context() -> None:
     """Stable, moving, unstable or novel: what kind of moment it is, and why."""
 

@@ -18,7 +18,7 @@ class ContextConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     limits: Limits = Limits()
     encoder: Choice = Choice()
     questions: Questions = Questions()
-    """Fitted to `tokens`, which `hashed` shares; those of any other encoder stand in its fit."""
+    """Fitted to `tokens`; those of any other encoder stand in its fit."""
     weights: Weights = Weights()
     salience: Salience = Salience()
     save_every: Duration = 30.0

@@ -6,7 +6,7 @@
 - *model*: what a running language model makes of the utterance, beside the hashed features (`awaited.py`).
 - *sentence*: the same of a sentence encoder in a local folder (`sentence.py`).
 
-Another package registers its own under the entry points `sage.encoders`; every encoder but the first two needs a fit
+Another package registers its own under the entry points `sage.encoders`. Every encoder but the first needs a fit
 (`fits.py`).
 """
 
@@ -88,6 +88,15 @@ def model(choice: Choice) -> Encoder:
     from nodes.context_classifier import awaited, fits
 
     return awaited.Awaited("model", awaited.by_model, tokens(choice), fits.load("model", choice.fit))
+
+
+def sentence(choice: Choice) -> Encoder:
+    """Raises FitMissing and SentenceEncoderMissing too."""
+    from nodes.context_classifier import awaited, fits
+    from nodes.context_classifier.sentence import Sentences
+
+    reader = Sentences(Path(choice.folder)).read
+    return awaited.Awaited("sentence", reader, tokens(choice), fits.load("sentence", choice.fit))
 
 
 class Encoder(Protocol):

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from nodes.context_classifier.classify import Questions
-from protocol.errors import SageError
+from protocol.errors import ConfigError, SageError
 from runtime import paths
 
 if TYPE_CHECKING:
     from nodes.context_classifier.vectors import Vector
 
 FITS = "experiments/context/fits"
-"""Where they lie unless the configuration says otherwise; may lie below the install."""
+"""The directory where they lie unless the configuration says otherwise; may lie below the install."""
 
 
 class FitMissing(SageError):
@@ -66,13 +66,16 @@ class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 def place(encoder: str, path: str = "") -> Path:
-    """Where the fit of an encoder lies, or is to lie."""
-    return paths.located(path or f"{FITS}/{encoder}.json")
+    """Where the fit of an encoder lies, or is to lie. Raises ConfigError for a `path` where nothing is."""
+    return paths.located(path) if path else paths.located(FITS) / f"{encoder}.json"
 
 
 def load(encoder: str, path: str = "") -> Fit:
     """Raises `FitMissing` where there is none that can be read, with the command that makes one."""
-    where = place(encoder, path)
+    try:
+        where = place(encoder, path)
+    except ConfigError as error:
+        raise _missing(encoder, Path(path), error.message) from error
     try:
         fit = msgspec.json.decode(where.read_bytes(), type=Fit)
     except (OSError, ValueError, msgspec.MsgspecError) as error:
