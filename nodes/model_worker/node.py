@@ -276,8 +276,9 @@ class ModelWorker(Node):
         self._book()
 
     def _read(self, embedded: Embedded) -> None:
-        self._loads.add_embedded(self.new_trace().hex(), embedded)
-        self._book()
+        if embedded.cpu_s > 0:
+            self._loads.add_embedded(self.new_trace().hex(), embedded)
+            self._book()
 
     def _book(self) -> None:
         if self.metabolic is not None:
