@@ -103,6 +103,12 @@ class Sphinx:
         return decoder
 
     def _prepare(self, samples: np.ndarray) -> bytes:
+        """The samples as 16-bit PCM above a noise floor; nothing at all of samples that are all zero in 16 bits.
+
+        Of digital silence the decoder makes a word of its grammar at times, for there is nothing to normalise by.
+        """
+        if not (abs(samples) * 32767 >= 1).any():
+            return b""
         raised = raise_floor(samples, self.settings.floor_below_speech_db)
         return (raised * 32767).astype("<i2").tobytes()
 
