@@ -39,6 +39,7 @@ class Select(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     judged: Positive
     rehearsal: Annotated[float, Meta(ge=0, lt=1)]
     self_asked: Count
+    turns: Positive
 
     def __post_init__(self) -> None:
         if self.held_out + self.turn + self.development >= 1:

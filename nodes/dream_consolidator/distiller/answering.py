@@ -6,45 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import torch
-
 from nodes.dream_consolidator.distiller import targets
 from nodes.dream_consolidator.distiller.decoding import decode
-from nodes.dream_consolidator.distiller.targets import Told, encode, question_prefix
+from nodes.dream_consolidator.distiller.targets import Told, encode
 from nodes.dream_consolidator.distiller.workbench import Workbench
-from nodes.dream_consolidator.selection import lessons as sorting
-from nodes.dream_consolidator.selection.lessons import SelfAsked
 from nodes.dream_consolidator.selection.select import Lesson, Question
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
 
 K = TypeVar("K", int, str)
 T = TypeVar("T")
-
-_QUESTION_TOKENS = 64
-"""A question that the student makes up and that has not ended by then is dropped."""
-
-
-def self_asked(bench: Workbench) -> SelfAsked:
-    """Questions drawn from the student as it answers now: it goes on from where the template lets a user speak."""
-    known = bench.folder.unseal("asked", SelfAsked)
-    if known is not None:
-        return known
-    wanted = bench.job.settings.select.self_asked
-    texts: list[str] = []
-    if wanted:
-        loaded = bench.model(bench.job.student, bench.in_force)
-        generator = torch.Generator().manual_seed(bench.job.seed)
-        prefix = question_prefix(loaded)
-        batch = max(1, bench.job.settings.teach.at_once // (len(prefix) + _QUESTION_TOKENS))
-        for start in range(0, wanted, batch):
-            bench.report("teach", start, wanted, None)
-            prompts = [prefix] * min(batch, wanted - start)
-            rows = decode(loaded, prompts, limit=_QUESTION_TOKENS, check=bench.check, generator=generator)
-            texts += [text(loaded, row) for row in rows if ended(loaded, row)]
-    asked = sorting.sort_self_asked(texts, bench.folder.material(), bench.job.settings.select.near)
-    bench.folder.seal("asked", asked)
-    return asked
 
 
 def answers(

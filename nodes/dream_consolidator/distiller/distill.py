@@ -1,6 +1,6 @@
 """The training process: `python -m nodes.dream_consolidator.distiller.distill JOB_FOLDER STATE_DIR [PARENT]`.
 
-teach     the student, as it answers now, makes up questions and answers them and what judges; the teacher answers what
+teach     the student, as it answers now, talks to itself and answers that and what judges; the teacher answers what
           has no trusted answer yet, and what judges; each says its distribution at every token of its lessons
 train     the student, from its own model and not from earlier dreams, learns both
 validate  the new weights answer what judges
@@ -26,9 +26,10 @@ from typing import TextIO
 
 import msgspec
 
-from nodes.dream_consolidator.distiller.answering import answers, kept, self_asked
+from nodes.dream_consolidator.distiller.answering import answers, kept
 from nodes.dream_consolidator.distiller.memory import OutOfMemory, allowed, limited
 from nodes.dream_consolidator.distiller.parallel import ALONE, Crew, join
+from nodes.dream_consolidator.distiller.soliloquy import self_asked
 from nodes.dream_consolidator.distiller.study import Trained, assist, study
 from nodes.dream_consolidator.distiller.teacher import Teacher, appointed
 from nodes.dream_consolidator.distiller.trying import tried

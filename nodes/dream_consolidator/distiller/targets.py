@@ -61,10 +61,10 @@ def encode(loaded: LoadedModel, lesson: Lesson) -> Item:
     )
 
 
-def question_prefix(loaded: LoadedModel) -> list[int]:
-    """The ids after which a user's question begins: what the model continues where it asks itself."""
+def question_prefix(loaded: LoadedModel, before: Sequence[ChatMessage] = ()) -> list[int]:
+    """The ids after which a user speaks, behind these messages: the model that asks itself goes on from there."""
     mark = "\ue000"
-    text = loaded.tokenizer.render([ChatMessage(role="user", content=mark)])
+    text = loaded.tokenizer.render([*before, ChatMessage(role="user", content=mark)])
     return loaded.tokenizer.encode(text.partition(mark)[0]).ids
 
 

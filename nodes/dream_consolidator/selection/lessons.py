@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 
 import msgspec
 
 from nodes.dream_consolidator.collector.examples import normalised
 from nodes.dream_consolidator.selection.nearness import Nearness
-from nodes.dream_consolidator.selection.select import RIGHT, Lesson, Material, Question, clusters
+from nodes.dream_consolidator.selection.select import (
+    RIGHT,
+    Lesson,
+    Material,
+    Question,
+    clusters,
+    without_judging_turns,
+)
 from nodes.dream_consolidator.validation.trial import Manner, Trial, judge_answer
 from protocol.messages.model import ChatMessage
 from runtime.verifiers import Verifier, judge
 
 SELF_ASKED = "self-asked"
+
+Messages = tuple[ChatMessage, ...]
 
 
 class SelfAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,53 +42,41 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """None where the question left no room for an answer."""
 
 
-def sort_self_asked(texts: Iterable[str], material: Material, near: float) -> SelfAsked:
-    """Make lessons and judging questions of what the student asked: no question twice, split as those of the store.
+def sort_self_asked(talks: Iterable[Messages], material: Material, near: float) -> SelfAsked:
+    """Make lessons and judging questions of what the student asked itself: none twice, split as those of the store.
 
-    What is nearly the same as a lesson of the store does not judge, and what is nearly so as a judging question does
-    not teach. `near` as in the settings.
+    The last question of a conversation decides. What is nearly the same as a lesson of the store does not judge, and
+    what is nearly so as a judging question does not teach. `near` as in the settings.
     """
-    unique: dict[str, str] = {}
-    for text in texts:
-        if key := normalised(text):
-            unique.setdefault(key, text)
-    sides: dict[str, list[str]] = {"judge": [], "develop": [], "learn": []}
-    for text in unique.values():
-        sides.setdefault(material.split.side(text), []).append(text)
+    sides: dict[str, dict[tuple[str, ...], Messages]] = {"judge": {}, "develop": {}, "learn": {}, "rest": {}}
+    for talk in talks:
+        side = material.split.side(talk[-1].content)
+        messages = talk if side == "judge" else without_judging_turns(talk, material.split)
+        if normalised(messages[-1].content):
+            sides[side].setdefault(tuple(normalised(message.content) for message in messages), messages)
     stored = [lesson.messages[-1].content for lesson in (*material.lessons, *material.development)]
     known = {normalised(question.messages[-1].content) for question in material.held_out}
     learned = Nearness(stored, near)
-    judging = [text for text in sides["judge"] if normalised(text) not in known and text not in learned]
-    held_out = [question.messages[-1].content for question in material.held_out]
-    judged = Nearness((*held_out, *judging), near)
-    teaching = [[text for text in sides[side] if text not in judged] for side in ("learn", "develop")]
-    numbers = {text: str(number) for number, text in enumerate((*judging, *teaching[0], *teaching[1]))}
+    judging = [
+        talk
+        for talk in sides["judge"].values()
+        if normalised(talk[-1].content) not in known and talk[-1].content not in learned
+    ]
+    held_out_before = (question.messages[-1].content for question in material.held_out)
+    judged = Nearness((*held_out_before, *(talk[-1].content for talk in judging)), near)
+    teaching = [
+        [talk for talk in sides[side].values() if talk[-1].content not in judged] for side in ("learn", "develop")
+    ]
+    idents = (f"{SELF_ASKED}/{number}" for number in count())
+    held_out = tuple(
+        Question(ident=next(idents), messages=talk, stratum=SELF_ASKED, cluster=f"{SELF_ASKED}/{cluster}")
+        for talk, cluster in zip(judging, clusters(talk[-1].content for talk in judging), strict=True)
+    )
     lessons, development = (
-        tuple(
-            Lesson(
-                ident=f"{SELF_ASKED}/{numbers[text]}",
-                messages=(ChatMessage(role="user", content=text),),
-                answer="",
-                source="self",
-                stratum=SELF_ASKED,
-            )
-            for text in each
-        )
+        tuple(Lesson(ident=next(idents), messages=talk, answer="", source="self", stratum=SELF_ASKED) for talk in each)
         for each in teaching
     )
-    return SelfAsked(
-        lessons=lessons,
-        development=development,
-        held_out=tuple(
-            Question(
-                ident=f"{SELF_ASKED}/{numbers[text]}",
-                messages=(ChatMessage(role="user", content=text),),
-                stratum=SELF_ASKED,
-                cluster=f"{SELF_ASKED}/{cluster}",
-            )
-            for text, cluster in zip(judging, clusters(judging), strict=True)
-        ),
-    )
+    return SelfAsked(lessons=lessons, development=development, held_out=held_out)
 
 
 def corrected(asked: SelfAsked, own: Mapping[str, str], verifiers: Sequence[Verifier]) -> SelfAsked:

@@ -54,7 +54,7 @@ def test_what_the_student_asks_itself_is_split_as_the_store_is_and_never_twice()
     held_out = (Question(ident="x", messages=asked("Swap ash bay?")),)
     texts = ["swap ash bay", "", " ?! ", *(f"copy {word}" for word in WORDS), "Copy ba!", "copy be"]
     material = Material(lessons=(lesson("copy bo"),), development=(), held_out=held_out, split=SPLIT)
-    sorted_ = sort_self_asked(texts, material, 0.8)
+    sorted_ = sort_self_asked(map(asked, texts), material, 0.8)
     sides = {
         "judge": [each.messages[0].content for each in sorted_.held_out],
         "develop": [each.messages[0].content for each in sorted_.development],
@@ -69,18 +69,35 @@ def test_what_the_student_asks_itself_is_split_as_the_store_is_and_never_twice()
     idents = [each.ident for part in (sorted_.held_out, sorted_.development, sorted_.lessons) for each in part]
     assert len(set(idents)) == len(idents)
     assert len({each.cluster for each in sorted_.held_out}) == len({template(text) for text in sides["judge"]})
-    assert sort_self_asked(texts, material, 0.8) == sorted_
+    assert sort_self_asked(map(asked, texts), material, 0.8) == sorted_
 
 
 def test_what_the_student_asks_itself_neither_judges_what_was_taught_nor_teaches_what_judges() -> None:
     judging = [f"copy {word}" for word in WORDS if SPLIT.side(f"copy {word}") == "judge"]
     material = Material(lessons=(lesson(f"now {judging[0]}"),), development=(), held_out=(), split=SPLIT)
     near = [text for text in (f"{word} {judging[1]}" for word in WORDS) if SPLIT.side(text) == "learn"]
-    sorted_ = sort_self_asked([*judging, *near], material, 0.5)
+    sorted_ = sort_self_asked(map(asked, [*judging, *near]), material, 0.5)
     assert judging[0] not in {each.messages[0].content for each in sorted_.held_out}
     assert judging[1] in {each.messages[0].content for each in sorted_.held_out}
     assert near
     assert not sorted_.lessons
+
+
+def test_a_conversation_with_itself_belongs_where_its_last_question_does_and_no_turn_of_it_that_judges_teaches() -> (
+    None
+):
+    by_side = {side: [word for word in WORDS if SPLIT.side(f"copy {word}") == side] for side in ("judge", "learn")}
+    judges, learns = by_side["judge"][0], by_side["learn"]
+
+    def talk(*words: str) -> tuple[ChatMessage, ...]:
+        turns = [(*asked(f"copy {word}"), ChatMessage(role="assistant", content=word)) for word in words]
+        return tuple(message for turn in turns for message in turn)[:-1]
+
+    kept, begun_later, judging = talk(*learns[:2]), talk(judges, learns[2]), talk(learns[3], judges)
+    material = Material(lessons=(), development=(), held_out=(), split=SPLIT)
+    sorted_ = sort_self_asked([kept, kept, begun_later, judging], material, 0.8)
+    assert [each.messages for each in sorted_.lessons] == [kept, talk(learns[2])]
+    assert [each.messages for each in sorted_.held_out] == [judging]
 
 
 def test_both_answers_are_judged_alike_and_named_by_skill() -> None:
@@ -107,7 +124,7 @@ def test_both_answers_are_judged_alike_and_named_by_skill() -> None:
 
 def test_a_self_asked_question_answered_wrong_goes_to_the_teacher() -> None:
     everything = Material(lessons=(), development=(), held_out=())
-    asked_ = sort_self_asked(["swap ash bay", "swap ash cod", "how are you"], everything, 0.8)
+    asked_ = sort_self_asked(map(asked, ["swap ash bay", "swap ash cod", "how are you"]), everything, 0.8)
     every = (*asked_.lessons, *asked_.development, *asked_.held_out)
     whole = msgspec.structs.replace(
         asked_, lessons=tuple(lesson(each.messages[0].content, source="self") for each in every), development=()
@@ -121,7 +138,7 @@ def test_only_the_teachers_lessons_of_the_store_count_as_taught_and_only_open_on
     mine, open_, told = lesson("a", source="self"), lesson("b"), lesson("c", answer="x")
     material = Material(lessons=(mine, told), development=(open_,), held_out=())
     assert taught([mine, told, lesson("self-asked/1")], material) == [told]
-    assert awaiting(material, sort_self_asked(["q"], material, 0.8)) == [open_]
+    assert awaiting(material, sort_self_asked([asked("q")], material, 0.8)) == [open_]
 
 
 def test_a_trial_carries_how_it_was_answered_its_template_and_what_the_base_said() -> None:
