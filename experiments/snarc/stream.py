@@ -10,6 +10,8 @@ import statistics
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from experiments.reference.verifiers import CurriculumVerifier
 from experiments.snarc.causes import SAME, Turn
 from nodes.context_classifier.classifier import Classifier
@@ -28,6 +30,8 @@ from runtime.verifiers import judge
 LIMITS = ConversationLimits(turns=40, characters=5000)
 SMALL, LARGE = Candidate("sensory", 1.0, 0.9), Candidate("specialized", 5.5, 0.0)
 VERIFIERS = [CurriculumVerifier()]
+AT_ONCE_NS = 1
+"""Every turn follows at once on the one before."""
 
 
 @dataclass
@@ -84,7 +88,8 @@ class Stream:
         if turn.told is not None:
             self._reward(Reward(exchange=exchange, value=turn.told, source=deliveries.USER))
         said = finished.answer.text
-        self._conversations[turn.session] = conversation.extended(before, turn.text, said, "sensory", LIMITS, exchange)
+        after = conversation.extended(before, turn.text, said, "sensory", LIMITS, exchange)
+        self._conversations[turn.session] = msgspec.structs.replace(after, ended_ns=AT_ONCE_NS)
         return self._by_exchange[exchange]
 
     def _attempts(self, turn: Turn, before: Conversation) -> tuple[list[Attempt], float]:
@@ -140,7 +145,7 @@ def _finished(
         verifier=verdict[0] if verdict else "",
     )
     decided = [(attempt, Decision(attempt is chosen, "")) for attempt in attempts]
-    after = hindsight.of_turn(before, classified)
+    after = hindsight.of_turn(before, classified, AT_ONCE_NS)
     return Finished(answer, [], decided, chosen, classified, 0.0, hindsight=after)
 
 

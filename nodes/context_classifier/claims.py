@@ -11,6 +11,7 @@ Words are kept as checksums and as rows of the encoder's table: no text.
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -26,6 +27,10 @@ ALIKE_BUILT = 0.6
 """Share of the words that a repeated utterance has in common with what it corrects, or puts for them."""
 COMPARED = 40
 """Words at the beginning of an utterance that are compared with those of others; the cost grows with the square."""
+MEANT = 0.75
+"""Likeness in what would be answered from which on two questions may be one in other words."""
+AGAIN = 0.8
+"""How surely such a question asks the same."""
 EXPLETIVE = ("it", "there")
 
 Sort = Callable[[int, int], float]
@@ -165,6 +170,29 @@ def agrees(new: Heard, old: Heard, sort: Sort) -> bool:
     if not (new.tells and old.tells) or new.denies != old.denies:
         return False
     return any(_same_value(one, other, sort) for one in new.clauses for other in old.clauses)
+
+
+def repetition(new: Heard, old: Heard, meant: float) -> float:
+    """How surely `new` asks or orders the same once more, 0..1.
+
+    In the same words; or with one more or less of those that bear it, where `meant`, the likeness in what would be
+    answered, is great. Who tells the same again asks nothing.
+    """
+    if new.tells:
+        return 0.0
+    if new.whole == old.whole:
+        return 1.0
+    if not (new.asks and old.asks) or meant < MEANT:
+        return 0.0
+    fewer, more = sorted((_borne(new), _borne(old)), key=Counter.total)
+    odd = more - fewer
+    numbers = {clause.words[at] for heard in (new, old) for clause in heard.clauses for at in clause.numbers}
+    again = fewer and fewer <= more and odd.total() <= 1 and not numbers & odd.keys()
+    return AGAIN if again else 0.0
+
+
+def _borne(heard: Heard) -> Counter[int]:
+    return Counter(clause.words[at] for clause in heard.clauses for at in _bearing(clause))
 
 
 def _same_value(one: Clause, other: Clause, sort: Sort) -> bool:

@@ -88,6 +88,7 @@ class Classifier:
             snarc=self.scorer.of_input(features),
             why=judged.why,
             correction=rewards.correction(request.text),
+            repetition=seen.repetition,
             probabilities=judged.probabilities,
         )
 

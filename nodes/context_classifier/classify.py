@@ -53,6 +53,8 @@ class Observation:
     """Similarity to the input before; None at the beginning."""
     repeats: int = 0
     """How often it was said in these very words, of late and in this conversation."""
+    repetition: float = 0.0
+    """How surely it asks the same once more as the input before it."""
     run: int = 0
     """Inputs just before it, without a break, that are of its kind."""
     parallel: float = 0.0

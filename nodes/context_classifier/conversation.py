@@ -29,6 +29,7 @@ class Among:
     kept: float
     agrees: bool
     repeats: int
+    repetition: float
     run: int
     drift: float
     swinging: float
@@ -52,6 +53,7 @@ def seen_among(step: Step, turns: Sequence[Step], encoder: Encoder) -> Among:
         kept=claims.kept(step.heard, heard),
         agrees=any(claims.agrees(step.heard, one, sort) for one in heard),
         repeats=course.repeats(steps),
+        repetition=claims.repetition(step.heard, heard[-1], _meaning(step, turns[-1:], encoder)) if heard else 0.0,
         run=course.run(steps, sort),
         drift=course.drift(steps),
         swinging=course.swinging(steps, sort),

@@ -30,6 +30,7 @@ def explained(session: str, memory: Memory, seen: Observation, nearest: int, que
         parallel=seen.parallel,
         run=seen.run,
         repeats=seen.repeats,
+        repetition=seen.repetition,
         drift=seen.drift,
         swinging=seen.swinging,
         contradiction=seen.contradiction,

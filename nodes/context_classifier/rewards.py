@@ -1,17 +1,18 @@
 """How an exchange turned out, as it becomes known: who may say so, and what a next turn lets one think.
 
-Whoever has more authority overrules: a person, then a verifier, then a correction by the next turn, then no correction.
+Whoever has more authority overrules: a person, then a verifier, then the next turn: a correction, then a question asked
+again, then neither.
 """
 
 from __future__ import annotations
 
 import re
 
-USER, CORRECTION, UNCORRECTED = "user", "correction", "uncorrected"
+USER, CORRECTION, REPETITION, UNCORRECTED = "user", "correction", "repetition", "uncorrected"
 """Sources; every other name is a verifier's."""
 
-_AUTHORITY = {USER: 3, CORRECTION: 1, UNCORRECTED: 0}
-_VERIFIER = 2
+_AUTHORITY = {USER: 4, CORRECTION: 2, REPETITION: 1, UNCORRECTED: 0}
+_VERIFIER = 3
 
 _REJECTS = re.compile(
     r"(?:(?:oh |but |well )?(?:no|nope|nah)(?:$| (?:no|not|that|thats|it|its|this|you|i|he|she|they|we|the|there|wrong|"

@@ -30,6 +30,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """The exchange that answered last, where a model answered it."""
     found_wrong: str = ""
     """The verifier that found its answer wrong; empty: none did."""
+    ended_ns: int = 0
+    """When it was whole, on the monotonic clock; 0 where it was cut short or no model gave it."""
 
 
 def asking(conversation: Conversation, question: str, system: str = "") -> list[ChatMessage]:

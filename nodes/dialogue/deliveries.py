@@ -23,7 +23,7 @@ from protocol.messages.trust import Judge, Outcome
 TRUST, CONTEXT, DREAM, METABOLISM = "trust_ledger", "context_classifier", "dream_consolidator", "metabolic_controller"
 DESTINATIONS = (TRUST, CONTEXT, DREAM, METABOLISM)
 
-USER, CORRECTION, UNCORRECTED = "user", "correction", "uncorrected"
+USER, CORRECTION, REPETITION, UNCORRECTED = "user", "correction", "repetition", "uncorrected"
 """Who says how an exchange turned out, beside verifiers: a person, or the next turn, which lets one think so."""
 
 ASSUMPTION = "assumption"

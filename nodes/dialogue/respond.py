@@ -20,6 +20,7 @@ import msgspec
 
 from nodes.dialogue import answers, asked, conversation, hindsight, overrides, spending
 from nodes.dialogue.answers import PATTERN
+from nodes.dialogue.cascade import cut
 from nodes.dialogue.choice import Candidate, Choice, Situation, choose
 from nodes.dialogue.config import DialogueConfig
 from nodes.dialogue.conversation import Conversation
@@ -180,7 +181,9 @@ class Responder:
             self.config.conversation,
             exchange.ident,
         )
-        after = msgspec.structs.replace(after, found_wrong=answers.found_wrong(chosen))
+        after = msgspec.structs.replace(
+            after, found_wrong=answers.found_wrong(chosen), ended_ns=0 if cut(chosen) else exchange.mono_ns()
+        )
         finished = Finished(
             answer,
             turn.messages,
@@ -189,7 +192,7 @@ class Responder:
             exchange.classified,
             rates.cpu_s,
             failures=len(turn.failed),
-            hindsight=hindsight.of_turn(before, exchange.classified),
+            hindsight=hindsight.of_turn(before, exchange.classified, exchange.begun_ns),
             atp_per_joule=rates.joule,
             staked=exchange.staked,
             choice=turn.choice,

@@ -52,6 +52,8 @@ class Classified(msgspec.Struct, frozen=True, kw_only=True):
     """0..1: how much the words say that the answer before them was wrong."""
     probabilities: dict[Context, float] = {}
     """Of each context; they sum to 1."""
+    repetition: float = 0.0
+    """0..1: how surely it asks the same once more as the input before it in its conversation."""
 
 
 class ExplainContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +106,8 @@ class ContextExplained(msgspec.Struct, frozen=True, kw_only=True):
     """Question → what it looks at → how much that speaks for yes; they add up to its log odds."""
     fingerprint: str = ""
     """Of the encoder: what else decides its vectors, such as the version of a model."""
+    repetition: float = 0.0
+    """How surely it asks the same once more as the input before."""
 
 
 class ScoreExchange(msgspec.Struct, frozen=True, kw_only=True):

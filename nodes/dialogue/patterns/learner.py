@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from nodes.dialogue import cascade
-from nodes.dialogue.deliveries import UNKNOWN_CONTEXT, Finished
+from nodes.dialogue.deliveries import CORRECTION, UNKNOWN_CONTEXT, Finished
 from nodes.dialogue.grounds import Question
 from nodes.dialogue.patterns import learning
 from nodes.dialogue.patterns.accepted import FOLDER, AcceptedPatterns, pattern_of
@@ -197,7 +197,7 @@ class Learner:
     # In a thread
 
     def _note(self, question: Question, finished: Finished, table: TrustTable, live: LiveValues) -> None:
-        if finished.hindsight is not None and finished.hindsight.value < WRONG:
+        if finished.hindsight is not None and finished.hindsight.source == CORRECTION:
             self._corrected(finished.hindsight.exchange, "the next turn corrected the answer")
         text = normalised(question.text)
         if question.fresh or not text or not finished.answer.complete:

@@ -153,3 +153,21 @@ def test_only_checksums_are_kept() -> None:
     import msgspec
 
     assert b"kasimir" not in msgspec.msgpack.encode(hear("my name is kasimir"))
+
+
+@pytest.mark.parametrize(
+    ("before", "new", "meant", "sure"),
+    [
+        ("where is the cup", "Where is the cup?", 1.0, 1.0),
+        ("turn on the lamp", "turn on the lamp", 0.0, 1.0),
+        ("what day is four days after monday", "which day comes four days after monday", 0.9, claims.AGAIN),
+        ("what day is four days after monday", "which day comes four days after monday", 0.5, 0.0),
+        ("what day is four days after monday", "what day is five days after monday", 1.0, 0.0),
+        ("what is three minus one", "what is three minus three", 1.0, 0.0),
+        ("where is the cup", "where is the lamp", 1.0, 0.0),
+        ("the cup is in the hall", "the cup is in the hall", 1.0, 0.0),
+        ("the cup is in the hall", "is the cup in the hall", 1.0, 0.0),
+    ],
+)
+def test_who_asks_or_orders_the_same_again_repeats(before: str, new: str, meant: float, sure: float) -> None:
+    assert claims.repetition(hear(new), hear(before), meant) == sure

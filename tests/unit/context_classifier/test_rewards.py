@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodes.context_classifier.rewards import CORRECTION, UNCORRECTED, USER, authority, correction, judges
+from nodes.context_classifier.rewards import CORRECTION, REPETITION, UNCORRECTED, USER, authority, correction, judges
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,10 @@ def test_words_that_do_not(text: str) -> None:
 
 def test_a_person_overrules_a_verifier_and_a_verifier_what_a_turn_lets_one_think() -> None:
     assert authority(USER) > authority("reference") == authority("another") > authority(CORRECTION)
-    assert authority(CORRECTION) > authority(UNCORRECTED)
+    assert authority(CORRECTION) > authority(REPETITION) > authority(UNCORRECTED)
 
 
 def test_that_nobody_complained_proves_nothing() -> None:
-    assert [judges(source) for source in (USER, "reference", CORRECTION, UNCORRECTED)] == [True, True, True, False]
+    assert [judges(source) for source in (USER, "reference", CORRECTION, REPETITION, UNCORRECTED)] == [True] * 4 + [
+        False
+    ]

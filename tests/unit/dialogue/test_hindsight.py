@@ -12,45 +12,86 @@ from protocol.errors import BadRequest
 from protocol.messages.context import Classified, Context, ExchangeScored, Reward, ScoreExchange, Snarc
 from protocol.messages.dialogue import Feedback, TraceReply
 from protocol.messages.dream import Revise
+from protocol.messages.trust import Judge
 from tests.unit.dialogue.world import CONFIG, World, ask
 
 SNARC = Snarc(salience=0.8)
+ENDED, SOON = 10**9, 3 * 10**9
 
 
-def classified(correction: float) -> Classified:
+def classified(correction: float, repetition: float = 0.0) -> Classified:
     return Classified(
-        session="s", context=Context.STABLE, confidence=0.9, cluster=1, snarc=Snarc(), correction=correction
+        session="s",
+        context=Context.STABLE,
+        confidence=0.9,
+        cluster=1,
+        snarc=Snarc(),
+        correction=correction,
+        repetition=repetition,
     )
 
 
 def after(answer: str, exchange: str = "e1") -> Conversation:
-    return extended(Conversation(), "where is the cup", answer, "sensory", CONFIG.conversation, exchange)
+    told = extended(Conversation(), "where is the cup", answer, "sensory", CONFIG.conversation, exchange)
+    return msgspec.structs.replace(told, ended_ns=ENDED)
 
 
 def test_a_turn_that_corrects_takes_the_reward_of_the_one_before() -> None:
-    assert hindsight.of_turn(after("in the hall ."), classified(1.0)) == Reward(
+    assert hindsight.of_turn(after("in the hall ."), classified(1.0), SOON) == Reward(
         exchange="e1", value=0.0, source="correction"
     )
 
 
 def test_a_turn_that_does_not_is_a_small_reward() -> None:
-    assert hindsight.of_turn(after("in the hall ."), classified(0.0)) == Reward(
+    assert hindsight.of_turn(after("in the hall ."), classified(0.0), SOON) == Reward(
         exchange="e1", value=hindsight.ACCEPTED, source="uncorrected"
     )
 
 
+def test_the_same_asked_again_at_once_lets_one_think_that_the_answer_did_not_serve() -> None:
+    again = hindsight.of_turn(after("in the hall ."), classified(0.0, repetition=1.0), SOON)
+    assert again == Reward(exchange="e1", value=hindsight.ASKED_AGAIN, source="repetition")
+    assert hindsight.of_turn(after("in the hall ."), classified(1.0, repetition=1.0), SOON) == Reward(
+        exchange="e1", value=0.0, source="correction"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now_ns"),
+    [
+        (after("in the hall ."), ENDED + hindsight.SOON_NS + 1),
+        (after("in the hall ."), ENDED - 1),
+        (msgspec.structs.replace(after("in the"), ended_ns=0), SOON),
+        (after("which cup ?"), SOON),
+    ],
+    ids=["later", "before the machine began anew", "after half an answer", "in reply"],
+)
+def test_asked_again_for_another_reason_it_says_nothing(before: Conversation, now_ns: int) -> None:
+    assert hindsight.of_turn(before, classified(0.0, repetition=1.0), now_ns) is None
+
+
 def test_after_a_question_a_no_is_an_answer() -> None:
-    assert hindsight.of_turn(after("the red one ?"), classified(1.0)) is None
+    assert hindsight.of_turn(after("the red one ?"), classified(1.0), SOON) is None
 
 
 def test_nothing_is_thought_of_what_no_model_said_and_of_what_nobody_classified() -> None:
-    assert hindsight.of_turn(Conversation(), classified(1.0)) is None
-    assert hindsight.of_turn(after("noted .", exchange=""), classified(1.0)) is None
-    assert hindsight.of_turn(after("in the hall ."), None) is None
+    assert hindsight.of_turn(Conversation(), classified(1.0), SOON) is None
+    assert hindsight.of_turn(after("noted .", exchange=""), classified(1.0), SOON) is None
+    assert hindsight.of_turn(after("in the hall ."), None, SOON) is None
 
 
 def test_a_shortened_conversation_still_knows_its_last_exchange() -> None:
     assert shortened(after("in the hall .")).exchange == "e1"
+
+
+async def test_a_question_asked_again_is_told_to_the_ledger_by_its_own_name() -> None:
+    world = World()
+    await ask(world, "where is the cup")
+    assert isinstance(world.context, Classified)
+    world.context = msgspec.structs.replace(world.context, repetition=1.0)
+    await ask(world, "where is the cup")
+    (judged,) = [each.request for each in deliveries(world.kept[1]) if isinstance(each.request, Judge)]
+    assert (judged.exchange, judged.score, judged.source) == (world.kept[0].answer.exchange, 0.2, "repetition")
 
 
 async def test_a_correction_in_the_next_turn_is_delivered_before_the_turn_itself() -> None:
