@@ -42,7 +42,9 @@ ARMS = (
     Arm("epochs 3", "three epochs", {"epochs": 3}),
     Arm("constant", "a constant rate", {"schedule": "constant"}),
     Arm("cosine", "a rate that falls as a cosine", {"schedule": "cosine"}),
+    Arm("whole way", "all of the way from the weights before to the learned ones", {"way": 1.0}),
     Arm("replay 0", "no rehearsal", select={"rehearsal": 0.0, "self_asked": 0}),
     Arm("replay 10", "a tenth of rehearsal", select={"rehearsal": 0.1, "self_asked": 1000}),
+    Arm("questions", "rehearsal of first questions alone, not of conversations", select={"turns": 1}),
     Arm("lora", "low-rank adapters instead of all weights", {"method": "lora"}),
 )

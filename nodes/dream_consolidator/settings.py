@@ -74,6 +74,7 @@ class Train(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     schedule: Literal["trapezoid", "cosine", "constant"]
     evaluate: Positive
     patience: Positive
+    way: Annotated[float, Meta(gt=0, le=1)]
     checkpoint: Duration
     memory: Literal["auto"] | Size
 

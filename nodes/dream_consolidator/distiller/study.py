@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -69,6 +70,7 @@ def study(
 
     _run(bench, trainer, crew, own)
     trainer.keep_best()
+    go_back(student.model, loading.load(_learning(bench.job)).model, bench.job.settings.train.way)
     _write_candidate(student, bench.folder.candidate)
     bench.free()
     trained = Trained(
@@ -137,6 +139,16 @@ def _learning(job: Job) -> Level:
     stored = folders.open_folder(loading.locate(job.student)).stored_dtype
     held = precision.held(job.settings.train, loading.settled_device(job.student), stored)
     return msgspec.structs.replace(job.student, dtype=held)
+
+
+@torch.no_grad()
+def go_back(learned: Any, before: Any, way: float) -> None:
+    """Leave the learned model at `way` (0..1) of the straight line from the one before.
+
+    Along it what was gained grows late and what is forgotten grows last of all (Wortsman et al. 2022, figure 1).
+    """
+    for parameter, earlier in zip(learned.parameters(), before.parameters(), strict=True):
+        parameter.lerp_(earlier, 1 - way)
 
 
 def _told(bench: Workbench, teacher: Teacher, lessons: Sequence[Lesson]) -> dict[str, Told]:

@@ -167,8 +167,10 @@ class Trainer:
         return float(total)
 
     def keep_best(self) -> None:
-        """Put the best weights of all looks into the model, and make it an ordinary one again."""
+        """Put the best weights of all looks into the model, and make it an ordinary one again. Training is over."""
         self._restore_best()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.state.clear()
         if self._low_rank is not None:
             lora.merge(self._low_rank)
         self.model.requires_grad_(False)

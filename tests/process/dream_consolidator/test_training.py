@@ -11,6 +11,7 @@ import torch
 from nodes.dream_consolidator import settings as configuration
 from nodes.dream_consolidator.distiller.chunks import answer_states, by_chunk, check_output_layer
 from nodes.dream_consolidator.distiller.losses import Target
+from nodes.dream_consolidator.distiller.study import go_back
 from nodes.dream_consolidator.distiller.targets import Item, distributions, encode
 from nodes.dream_consolidator.distiller.training import Lessons, Trainer
 from nodes.dream_consolidator.selection.select import Lesson
@@ -234,6 +235,16 @@ def test_it_stops_early_when_looks_bring_no_progress_and_keeps_the_best(
     learner.keep_best()
     for kept, best in zip(learner.model.parameters(), weights[1], strict=True):
         assert torch.equal(kept, best)
+
+
+def test_in_the_end_a_share_of_the_way_is_gone(models: Path) -> None:
+    before, learned = load(models, "small").model, load(models, "small").model
+    with torch.no_grad():
+        for parameter in learned.parameters():
+            parameter += 1
+    go_back(learned, before, 0.75)
+    for parameter, earlier in zip(learned.parameters(), before.parameters(), strict=True):
+        torch.testing.assert_close(parameter, earlier + 0.75)
 
 
 def test_items_know_what_they_rehearse(models: Path) -> None:
