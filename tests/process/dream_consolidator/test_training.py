@@ -241,7 +241,7 @@ def test_in_the_end_a_share_of_the_way_is_gone(models: Path) -> None:
     before, learned = load(models, "small").model, load(models, "small").model
     with torch.no_grad():
         for parameter in learned.parameters():
-            parameter += 1
+            parameter.add_(1)
     go_back(learned, before, 0.75)
     for parameter, earlier in zip(learned.parameters(), before.parameters(), strict=True):
         torch.testing.assert_close(parameter, earlier + 0.75)
