@@ -89,23 +89,25 @@ def following(delivery: Delivery, reply: Any) -> Delivery | None:
         return then
     if isinstance(then.request, Revise):
         revised = _revised(then.request, reply)
-        return Delivery(then.destination, then.key, revised, then.then) if revised else None
+        stands = reply.outcome_source == then.request.source
+        return Delivery(then.destination, then.key, revised, then.then if stands else None) if revised else None
     return Delivery(then.destination, then.key, msgspec.structs.replace(then.request, snarc=reply.snarc), then.then)
 
 
 def rewarding(reward: Reward, key: str) -> list[Delivery]:
     """How an exchange turned out: to be scored anew, and then told to whoever keeps it to learn from.
 
-    The ledger hears of what somebody said or took back; that nobody took it back says too little of who answered.
+    The ledger hears of what somebody said or took back, and of what was asked again only where nothing surer is known;
+    that nobody took it back says too little of who answered.
     """
     revise = Revise(exchange=reward.exchange, score=reward.value, source=reward.source)
-    told = [Delivery(CONTEXT, key, reward, then=Delivery(DREAM, key, revise))]
-    if reward.source == UNCORRECTED:
-        return told
     judge = Judge(
         exchange=reward.exchange, score=reward.value, source=reward.source, judgement=f"{reward.value:g}"
     )  # a changed mind is another judgement, the same said again is none
-    return [*told, Delivery(TRUST, key, judge)]
+    judged = Delivery(TRUST, key, judge)
+    told = Delivery(DREAM, key, revise, then=judged if reward.source == REPETITION else None)
+    scored = Delivery(CONTEXT, key, reward, then=told)
+    return [scored] if reward.source in (REPETITION, UNCORRECTED) else [scored, judged]
 
 
 def _revised(revise: Revise, scored: ExchangeScored) -> Revise | None:

@@ -84,14 +84,26 @@ def test_a_shortened_conversation_still_knows_its_last_exchange() -> None:
     assert shortened(after("in the hall .")).exchange == "e1"
 
 
-async def test_a_question_asked_again_is_told_to_the_ledger_by_its_own_name() -> None:
+@pytest.mark.parametrize(("by", "stands"), [("repetition", True), ("reference", False)])
+async def test_a_question_asked_again_is_told_to_the_ledger_where_nothing_surer_is_known(by: str, stands: bool) -> None:
     world = World()
     await ask(world, "where is the cup")
     assert isinstance(world.context, Classified)
     world.context = msgspec.structs.replace(world.context, repetition=1.0)
     await ask(world, "where is the cup")
-    (judged,) = [each.request for each in deliveries(world.kept[1]) if isinstance(each.request, Judge)]
-    assert (judged.exchange, judged.score, judged.source) == (world.kept[0].answer.exchange, 0.2, "repetition")
+    first = world.kept[0].answer.exchange
+    owed = deliveries(world.kept[1])
+    assert not any(isinstance(each.request, Judge) for each in owed)
+    (told,) = [each for each in owed if isinstance(each.request, Reward)]
+    scored = ExchangeScored(exchange=first, snarc=SNARC, revision=1, outcome=0.2, outcome_source=by)
+    revised = following(told, scored)
+    assert revised is not None
+    assert revised.destination == DREAM
+    judged = following(revised, None)
+    assert (judged is not None) == stands
+    if judged is not None:
+        assert (judged.destination, judged.request.exchange, judged.request.score) == (TRUST, first, 0.2)
+        assert judged.request.source == "repetition"
 
 
 async def test_a_correction_in_the_next_turn_is_delivered_before_the_turn_itself() -> None:
