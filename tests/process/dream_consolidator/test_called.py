@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -55,3 +57,29 @@ async def test_it_waits_for_its_teacher_pays_it_and_forgets_what_it_said(
     assert cache.stats()["entries"] > 0
     forgotten = await ask(system, ForgetExamples(everything=True))
     assert any(each.endswith(" answers of teachers") for each in forgotten.derived)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(4 * PATIENCE_S)
+async def test_killed_while_it_teaches_it_is_waited_for_and_what_it_said_stays(
+    system: Fabric, tmp_path: Path, models: Path
+) -> None:
+    given = params(tmp_path, models, by="worker", epochs=1)
+    await system.node(MODULE, NAME, given)
+    await teach(system, given)
+    for question in tiny.questions("swap"):
+        await ask(system, tiny.offer(question, answer="ash", level="small", score=0.0, salience=0.9))
+    cache = teacher_cache.opened(system.state_dir, 1 << 30)
+    dreaming = asyncio.ensure_future(dream(system))
+    while not cache.stats()["entries"]:
+        assert not dreaming.done(), dreaming.result()
+        await asyncio.sleep(0.001)
+    await system.end(BIG, signal.SIGKILL)
+    said = cache.stats()["entries"]
+    _, away = await dreaming
+    assert away.interrupted
+    assert away.why.startswith(f"the teacher, {BIG}, is away: ")
+    await teach(system, given)
+    _, ended = await dream(system)
+    assert (ended.dream, ended.interrupted) == (away.dream, False), ended.why
+    assert cache.stats()["entries"] > said
