@@ -29,6 +29,15 @@ def bus(session: Session, peers: bool) -> Outcome:
 
 
 @bench.command()
+@measured("mailbox")
+def mailbox(session: Session) -> Outcome:
+    """16 MiB from one process to another: through shared memory, and through the hub."""
+    from runtime.mailbox.bench import measure
+
+    return measure(session)
+
+
+@bench.command()
 @measured("system")
 @click.option("--launch", default="local", show_default=True, help="Launch file to start.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of the launch file.")

@@ -125,6 +125,13 @@ async def arena(directory: Path, peers: PeerEnvironment | None) -> AsyncIterator
         yield found
 
 
+@asynccontextmanager
+async def fabric_alone(directory: Path) -> AsyncIterator[Contender]:
+    """The fabric, and nothing beside it."""
+    async with children(directory) as family:
+        yield await _sage(family)
+
+
 async def _sage(family: Children) -> Contender:
     """A hub and two nodes, as a launch file would start them."""
     run_dir = private_directory(family.directory / "r")
