@@ -20,7 +20,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -36,6 +37,7 @@ from nodes.dream_consolidator.distiller.trying import tried
 from nodes.dream_consolidator.distiller.workbench import Away, Roused, Workbench
 from nodes.dream_consolidator.job import AWAY, PURPOSE, ROUSED, JobFolder, Outcome
 from nodes.dream_consolidator.selection import lessons as sorting
+from nodes.dream_consolidator.selection.select import Lesson, Question
 from nodes.model_worker.loading import settled_device
 from protocol.messages.dream import DreamProgress
 from runtime.sealing import Sealer
@@ -91,26 +93,18 @@ def distill(bench: Workbench, verifiers: Sequence[Verifier], crew: Crew = ALONE)
 
 def distill_from(teacher: Teacher, bench: Workbench, verifiers: Sequence[Verifier], crew: Crew = ALONE) -> Outcome:
     """As `distill`, from this teacher."""
-    folder, job = bench.folder, bench.job
-    material, asked = folder.material(), self_asked(bench)
-    own = answers(bench, "own", (*asked.lessons, *asked.development), job.student, bench.in_force, whole=True)
-    asked = sorting.corrected(asked, own, verifiers)
-    judging = (*material.held_out, *asked.held_out)
-    before = tried(bench, "before", judging, bench.in_force, stage="teach")
-    base = tried(bench, "base", judging, None, stage="teach") if bench.in_force else None
-    awaiting = sorting.awaiting(material, asked)
-    told = kept(bench, "told", (*awaiting, *judging), teacher.answers)
-    lessons, refuted = sorting.answered((*material.lessons, *asked.lessons), own | told, verifiers)
-    development, _ = sorting.answered((*material.development, *asked.development), own | told, verifiers)
-    taught = sorting.taught(lessons, material)
+    folder = bench.folder
+    lessons = gathered(teacher, bench, verifiers)
+    before = tried(bench, "before", lessons.judging, bench.in_force, stage="teach")
+    base = tried(bench, "base", lessons.judging, None, stage="teach") if bench.in_force else None
     trained, trials = Trained(), []
-    if taught:
-        trained = study(bench, teacher, lessons, development, crew)
-        after = tried(bench, "after", judging, folder.candidate, stage="validate")
+    if lessons.taught:
+        trained = study(bench, teacher, lessons.learned, lessons.development, crew)
+        after = tried(bench, "after", lessons.judging, folder.candidate, stage="validate")
         trials = sorting.trials(
-            judging,
-            taught=frozenset(lesson.stratum for lesson in taught),
-            teacher=told,
+            lessons.judging,
+            taught=frozenset(lesson.stratum for lesson in lessons.taught),
+            teacher=lessons.told,
             before=before,
             after=after,
             base=base,
@@ -119,9 +113,9 @@ def distill_from(teacher: Teacher, bench: Workbench, verifiers: Sequence[Verifie
     outcome = Outcome(
         trials=trials,
         base_version=bench.base_version,
-        taught=len(taught),
-        rehearsed=len(lessons) - len(taught),
-        refuted=refuted,
+        taught=len(lessons.taught),
+        rehearsed=len(lessons.learned) - len(lessons.taught),
+        refuted=lessons.refuted,
         too_long=trained.too_long,
         distribution=trained.distribution,
         steps=trained.steps,
@@ -132,6 +126,32 @@ def distill_from(teacher: Teacher, bench: Workbench, verifiers: Sequence[Verifie
     )
     folder.finish(outcome)
     return outcome
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What is learned and what judges, each lesson with its answer."""
+
+    learned: Sequence[Lesson]
+    development: Sequence[Lesson]
+    taught: Sequence[Lesson]
+    """Of those learned, the ones that the dream is for; the others rehearse."""
+    judging: Sequence[Question]
+    told: Mapping[str, str]
+    """Ident → the teacher's answer."""
+    refuted: int
+
+
+def gathered(teacher: Teacher, bench: Workbench, verifiers: Sequence[Verifier]) -> Gathered:
+    """The student talks to itself and answers that; the teacher answers what has no trusted answer, and what judges."""
+    material, asked = bench.folder.material(), self_asked(bench)
+    own = answers(bench, "own", (*asked.lessons, *asked.development), bench.job.student, bench.in_force, whole=True)
+    asked = sorting.corrected(asked, own, verifiers)
+    judging = (*material.held_out, *asked.held_out)
+    told = kept(bench, "told", (*sorting.awaiting(material, asked), *judging), teacher.answers)
+    learned, refuted = sorting.answered((*material.lessons, *asked.lessons), own | told, verifiers)
+    development, _ = sorting.answered((*material.development, *asked.development), own | told, verifiers)
+    return Gathered(learned, development, sorting.taught(learned, material), judging, told, refuted)
 
 
 class Reporter:
