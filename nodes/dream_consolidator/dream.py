@@ -110,6 +110,8 @@ class Dreamer:
         """Why it is not dreamt on, where that is for want of energy."""
         self._called_s = 0.0
         """Processor seconds that a called teacher spent for the stretch under way."""
+        self._spent_s = 0.0
+        """What the stretch that is over took in all."""
 
     def dream(self, ident: str, on_progress: OnProgress, *, asked: bool = False) -> Coroutine[Any, Any, Ended]:
         """Go on with the dream that was interrupted, else begin one named `ident` if there is enough to learn.
@@ -117,7 +119,7 @@ class Dreamer:
         `asked`: somebody wants one now, so that anything new is enough.
         """
         # Here and not where the coroutine begins to run: an interruption in between must hold.
-        self._roused, self._poor = False, ""
+        self._roused, self._poor, self._spent_s = False, "", 0.0
         return self._dream(ident, on_progress, asked)
 
     def backlog(self) -> DreamBacklog:
@@ -144,10 +146,10 @@ class Dreamer:
         JobFolder.unfinished(self._jobs, self._sealer)
 
     def spent_s(self) -> float:
-        """Processor seconds of the training process and its called teacher so far; 0 where none runs."""
+        """Processor seconds of the training process and its called teacher so far, however the process ended."""
         process = self._process
         if process is None or process.returncode is not None:
-            return 0.0
+            return self._spent_s
         return processor_s(process.pid) + self._called_s
 
     async def interrupt(self, poor: str = "") -> None:
@@ -262,8 +264,11 @@ class Dreamer:
     async def _leg(self, folder: JobFolder, on_progress: OnProgress) -> Ended:
         job, leg = folder.job(), folder.begin_leg()
         began, spent, self._called_s = self._clock.mono_ns(), _children_cpu_s(), 0.0
-        status, last_lines = (0, "") if folder.outcome() else await self._train(folder, on_progress)
-        seconds, cpu_s = (self._clock.mono_ns() - began) / 1e9, _children_cpu_s() - spent + self._called_s
+        try:
+            status, last_lines = (0, "") if folder.outcome() else await self._train(folder, on_progress)
+        finally:
+            self._spent_s = _children_cpu_s() - spent + self._called_s
+        seconds, cpu_s = (self._clock.mono_ns() - began) / 1e9, self._spent_s
         if folder.given_up:
             why = "given up: something it rested on was forgotten; it begins anew another time"
             completed = DreamCompleted(
@@ -364,6 +369,7 @@ class Dreamer:
             self._process = None
             if process.returncode is None:
                 process.kill()
+                await process.wait()  # until then the system does not say what it took
 
 
 def choose(candidates: Sequence[Candidate], settings: Dreaming) -> tuple[Candidate | None, str]:

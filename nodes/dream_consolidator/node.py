@@ -297,17 +297,17 @@ class DreamConsolidator(Node):
         return self._dreaming is not None and not self._dreaming.done()
 
     async def _dream(self, dreaming: Coroutine[Any, Any, Ended]) -> DreamCompleted:
-        spent_s, over = 0.0, False
+        over = False
         try:
             ended = await dreaming
-            spent_s, over = ended.completed.cpu_s, not ended.completed.interrupted
+            over = not ended.completed.interrupted
             self._announce(ended)
             if ended.away:
                 self._away = ended.away
                 self.spawn(self._await_teacher())
             return ended.completed
         finally:
-            self._closing = self.spawn(self._purse.close(spent_s, ended=over))
+            self._closing = self.spawn(self._purse.close(self._dreamer.spent_s(), ended=over))
             for follower in self._followers:
                 follower.put_nowait(_ENDED)
             self._tell()
