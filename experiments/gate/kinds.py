@@ -50,10 +50,15 @@ class Kind:
     """It ought to be promoted, or refused; None: there is no difference to find."""
     says: str
     epochs: int = 8
-    rate: float | Literal["auto"] = 1e-3
-    """Higher than as it ships, by default: what spoils a student soon spoils it the same."""
-    portion: int = 1
-    """Times as many lessons."""
+    rate: float = 1e-3
+    """Higher than as it ships: what spoils a student soon spoils it the same."""
+    as_it_ships: bool = False
+    """Trained as it ships instead, from so many lessons as a whole day teaches."""
+
+    @property
+    def portion(self) -> int:
+        """Times as many lessons."""
+        return THOROUGH if self.as_it_ships else 1
 
 
 KINDS = {
@@ -64,9 +69,7 @@ KINDS = {
             "large",
             True,
             "two skills, by the large model's answers, trained as it ships",
-            epochs=30,
-            rate="auto",
-            portion=THOROUGH,
+            as_it_ships=True,
         ),
         Kind("broken teacher", "broken", False, "the same, the teacher's weights damaged by noise, no verifier to ask"),
         Kind("poisoned day", "words", False, "the same right answers, and lies that were accepted about known skills"),

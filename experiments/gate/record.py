@@ -109,11 +109,13 @@ def _train(kind: Kind, seed: int, directory: Path, report: Report) -> Recorded:
 
 def _settings(kind: Kind) -> Settings:
     shipped, replace = configuration.load(), msgspec.structs.replace
+    here = replace(shipped, teach=replace(shipped.teach, by="here"))
+    if kind.as_it_ships:
+        return here
     return replace(
-        shipped,
-        select=replace(shipped.select, self_asked=0),
-        teach=replace(shipped.teach, by="here"),
-        train=replace(shipped.train, epochs=kind.epochs, rate=kind.rate, checkpoint=3600.0),
+        here,
+        select=replace(here.select, self_asked=0),
+        train=replace(here.train, epochs=kind.epochs, rate=kind.rate, checkpoint=3600.0),
     )
 
 
@@ -192,7 +194,7 @@ def _digest(kind: Kind) -> str:
     total = hashlib.sha256(repr(kind).encode())
     total.update(inspect.getsource(kinds).encode())
     settings = msgspec.structs.replace(_settings(kind), judge=configuration.load().judge)
-    total.update(msgspec.json.encode((settings.train, settings.teach.top_k, NOISE)))
+    total.update(msgspec.json.encode((settings.select, settings.train, settings.teach.top_k, NOISE)))
     for size in ("sensory", "specialized"):
         total.update(hashlib.sha256((SIZES[size].folder / "model.safetensors").read_bytes()).digest())
     return total.hexdigest()[:16]
