@@ -187,7 +187,7 @@ class Dialogue(Node):
     @serve(ListAssumptions)
     async def assumptions(self, request: ListAssumptions, _call: Call) -> Assumptions:
         """What is taken to be so."""
-        return await self._kept.assumed.list(request)
+        return await self._kept.assumed.list(request, spending.rates(self._energy).cpu_s)
 
     @serve(ExplainAssumption)
     async def explain_assumption(self, request: ExplainAssumption, _call: Call) -> AssumptionExplained:

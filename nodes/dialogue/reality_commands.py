@@ -54,6 +54,9 @@ def show(level: str | None, most: int, as_json: bool, timeout: float) -> None:
     counts = ", ".join(f"{name} {known.stats.get(name, 0):.0f}" for name in SHOWN)
     rate = f"{100 * known.stats.get('hit_rate', 0):.1f} % of checks"
     click.echo(f"\n{rate} held; {counts}; longest rebuild {1e3 * known.stats.get('rebuild_longest_s', 0):.1f} ms")
+    costs = {name.removeprefix("atp."): atp for name, atp in known.stats.items() if name.startswith("atp.")}
+    if costs:
+        click.echo("ATP each: " + ", ".join(f"{name} {atp:.5f}" for name, atp in sorted(costs.items())))
 
 
 @reality.command()

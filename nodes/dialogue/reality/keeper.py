@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import msgspec
 import structlog
 
 from nodes.dialogue.deliveries import Finished
@@ -59,6 +61,10 @@ class Keeper:
         self._workers = workers
         self._log = log
         self._failed = 0
+        self._times: Counter[str] = Counter()
+        """How often each operation was done."""
+        self._cpu_s: defaultdict[str, float] = defaultdict(float)
+        """What all of these took, in processor seconds."""
 
     # For the path from words to an answer
 
@@ -66,13 +72,9 @@ class Keeper:
         if not self.reality.config.answers:
             return Recalled(why="switched off")
 
-        def look() -> Recalled:
-            began = time.thread_time()
-            found = answers.recall(self.reality, question, self._wall_ns())
-            return replace(found, cpu_s=time.thread_time() - began)
-
         try:
-            return await asyncio.to_thread(look)
+            found, cpu_s = await self._timed("recall", lambda: answers.recall(self.reality, question, self._wall_ns()))
+            return replace(found, cpu_s=cpu_s)
         except (SageError, sqlite3.Error) as error:
             self._note("recall", error)
             return Recalled(why=f"it cannot be read: {error}")
@@ -127,8 +129,11 @@ class Keeper:
 
     # What is asked
 
-    async def list(self, request: ListAssumptions) -> Assumptions:
-        return await asyncio.to_thread(shown.listed, self.reality, request, self._wall_ns())
+    async def list(self, request: ListAssumptions, atp_per_cpu_s: float = 0.0) -> Assumptions:
+        """With what each operation took on average, in ATP."""
+        found = await asyncio.to_thread(shown.listed, self.reality, request, self._wall_ns())
+        atp = {f"atp.{what}": atp_per_cpu_s * self._cpu_s[what] / times for what, times in self._times.items()}
+        return msgspec.structs.replace(found, stats={**found.stats, **atp})
 
     async def explain(self, request: ExplainAssumption) -> AssumptionExplained:
         return await asyncio.to_thread(shown.explained, self.reality, request.ident, self._wall_ns())
@@ -165,7 +170,7 @@ class Keeper:
         def observe() -> Observed:
             return self.reality.observe(shown.found(self.reality, request.ident), evidence, self._wall_ns())
 
-        observed = await asyncio.to_thread(observe)
+        observed, _ = await self._timed("observe", observe)
         self._tell(observed, request.by)
         self.dropper.poke()
         judgement = observed.judgement
@@ -215,9 +220,21 @@ class Keeper:
             )
         )
 
+    async def _timed(self, what: str, work: Callable[[], T]) -> tuple[T, float]:
+        """What the work comes to, done in a thread, and the processor seconds that it took."""
+
+        def done() -> tuple[T, float]:
+            began = time.thread_time()
+            return work(), time.thread_time() - began
+
+        found, cpu_s = await asyncio.to_thread(done)
+        self._times[what] += 1
+        self._cpu_s[what] += cpu_s
+        return found, cpu_s
+
     async def _tried(self, what: str, work: Callable[[], T]) -> T | None:
         try:
-            return await asyncio.shield(asyncio.to_thread(work))
+            return (await asyncio.shield(self._timed(what, work)))[0]
         except (SageError, sqlite3.Error, ValueError) as error:
             self._note(what, error)
             return None

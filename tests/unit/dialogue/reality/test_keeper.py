@@ -16,7 +16,13 @@ from nodes.dialogue.reality.keeper import Keeper
 from protocol.errors import BadRequest, UnknownNode
 from protocol.messages.dream import Adapter, AdapterCurrent
 from protocol.messages.model import InfoRequest, ModelInfo
-from protocol.messages.reality import ExplainAssumption, ForgetAssumptions, ObserveAssumption, RealitySurprised
+from protocol.messages.reality import (
+    ExplainAssumption,
+    ForgetAssumptions,
+    ListAssumptions,
+    ObserveAssumption,
+    RealitySurprised,
+)
 from tests.unit.dialogue.reality.caches import open_cache
 from tests.unit.dialogue.reality.test_answers import finished, question
 
@@ -63,6 +69,9 @@ async def test_an_answer_is_found_again_and_its_cost_is_known(world: World) -> N
     recalled = await world.keeper.recall(question())
     assert (recalled.text, recalled.holds) == ("it is 4 .", True)
     assert recalled.cpu_s > 0
+    costs = (await world.keeper.list(ListAssumptions(), atp_per_cpu_s=0.5)).stats
+    assert costs["atp.recall"] == 0.5 * recalled.cpu_s
+    assert costs["atp.remember"] > 0
 
 
 async def test_it_can_be_switched_off(world: World, cache: Reality) -> None:
