@@ -105,7 +105,7 @@ def conflict(new: Heard, earlier: Sequence[tuple[Heard, float]], sort: Sort) -> 
             break
         one = max(_taken_back(new, old, likeness, sort, back), _at_odds(new, old, likeness, sort), key=_strength)
         found = max(found, one, key=_strength)
-    return found
+    return max(found, _rejected(new), key=_strength) if earlier else found
 
 
 def parallel(new: Heard, old: Heard, sort: Sort) -> float:
@@ -224,6 +224,14 @@ def _at_odds(new: Heard, old: Heard, likeness: float, sort: Sort) -> Conflict:
                 strength = 0.95 if laid.framed else 0.85
                 found = max(found, Conflict(strength, "it gives another value to something just said"), key=_strength)
     return found
+
+
+def _rejected(new: Heard) -> Conflict:
+    """It denies, and says nothing of its own: what it speaks of is what was said just before it."""
+    whole = new.clauses[0]
+    if new.denies and not new.asks and not _bearing(whole) and (whole.expletive or not whole.words):
+        return Conflict(0.9, "it denies what was just said")
+    return NONE
 
 
 def _taken_back(new: Heard, old: Heard, likeness: float, sort: Sort, back: int) -> Conflict:

@@ -27,6 +27,8 @@ _REPAIR = re.compile(
     r"|make that|(?:that|this)(?:'s| is| was) (?:wrong|not (?:right|true))|i (?:made a mistake|was wrong))\b[\s,.!:]*)+"
 )
 """With these one begins to take something back; whether one does is seen by what follows."""
+_DENIAL = re.compile(r"\b(?:wrong|mistake|not (?:right|true))\b")
+"""A repair that says so denies, though nothing follows. A `no` alone may answer what was asked."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,13 @@ def read(text: str) -> Reading:
         words=words,
         verb=-1 if asks else finite_verb(words),
         asks=asks,
-        denies=sum(map(negates, words)) % 2 == 1,
+        denies=_denies(words, repair[0] if repair else ""),
         repairs=repair is not None,
     )
+
+
+def _denies(words: tuple[str, ...], repair: str) -> bool:
+    return sum(map(negates, words)) % 2 == 1 if words else _DENIAL.search(repair) is not None
 
 
 def clauses(words: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -106,6 +106,14 @@ def test_a_no_that_puts_nothing_in_the_place_of_anything_takes_nothing_back(new:
     assert odds(new, "what is 3 plus 4", likeness=0.1) == 0
 
 
+@pytest.mark.parametrize(
+    "new", ["that is wrong", "no, that's not true!", "sorry, i was wrong", "no it is not", "it isn't"]
+)
+def test_a_denial_with_nothing_of_its_own_denies_what_was_just_said(new: str) -> None:
+    assert odds(new, "the cup is in the hall", likeness=0.1) > 0.8
+    assert odds(new) == 0
+
+
 def test_a_repair_of_what_was_said_long_ago_is_none() -> None:
     assert odds("no in the kitchen", "the cup is in the hall", "what is 3 plus 4", "what is 5 plus 6") == 0
 
