@@ -35,6 +35,7 @@ from nodes.dialogue.readiness import READY
 from nodes.dialogue.reserving import Means
 from nodes.dialogue.spending import Rates
 from nodes.dialogue.turn import Turn
+from nodes.dialogue.unanswered import Unanswered
 from nodes.trust_ledger.config import TrustConfig
 from protocol.errors import BadRequest, SageError
 from protocol.messages.context import Classified, Classify
@@ -66,6 +67,7 @@ class Responder:
         """Level → the version that answered last."""
         self.counts: Counter[str] = Counter()
         self._purse = Purse(ports, self.counts)
+        self._unanswered = Unanswered()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._under_way: dict[str, set[asyncio.Task[object]]] = {}
 
@@ -157,6 +159,8 @@ class Responder:
         recalled = await self._recall(exchange, question)
         if recalled.holds:
             return await self._by_assumption(exchange, outlook, before, question, recalled)
+        if self._unanswered.asked(exchange.ask.session, exchange.mono_ns()):
+            before = msgspec.structs.replace(before, ended_ns=0)
         exchange.classified = await self._classify(exchange)
         rates = spending.rates(outlook.energy)
         choice = self._choose(exchange, outlook, before)
@@ -199,6 +203,7 @@ class Responder:
             lost=turn.lost,
         )
         completed = await self._complete(exchange, finished, after)
+        self._unanswered.answered(exchange.ask.session)
         await self.ports.remember(question, completed)
         return completed
 

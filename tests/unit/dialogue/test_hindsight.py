@@ -8,12 +8,12 @@ import pytest
 from nodes.dialogue import hindsight
 from nodes.dialogue.conversation import Conversation, extended, shortened
 from nodes.dialogue.deliveries import CONTEXT, DREAM, TRUST, deliveries, following, rewarding
-from protocol.errors import BadRequest
+from protocol.errors import BadRequest, CalleeLost
 from protocol.messages.context import Classified, Context, ExchangeScored, Reward, ScoreExchange, Snarc
 from protocol.messages.dialogue import Feedback, TraceReply
 from protocol.messages.dream import Revise
 from protocol.messages.trust import Judge
-from tests.unit.dialogue.world import CONFIG, World, ask
+from tests.unit.dialogue.world import CONFIG, World, ask, responder
 
 SNARC = Snarc(salience=0.8)
 ENDED, SOON = 10**9, 3 * 10**9
@@ -104,6 +104,25 @@ async def test_a_question_asked_again_is_told_to_the_ledger_where_nothing_surer_
     if judged is not None:
         assert (judged.destination, judged.request.exchange, judged.request.score) == (TRUST, first, 0.2)
         assert judged.request.source == "repetition"
+
+
+async def test_what_came_to_no_answer_and_is_asked_again_says_nothing_of_the_answer_before_it() -> None:
+    world = World()
+    answering = responder(world)
+    assert isinstance(world.context, Classified)
+    await answering.respond(world.exchange("where is the cup"))
+    for worker in world.workers.values():
+        worker.error = CalleeLost("died")
+    with pytest.raises(CalleeLost):
+        await answering.respond(world.exchange("where is the lamp"))
+    for worker in world.workers.values():
+        worker.error = None
+    world.context = msgspec.structs.replace(world.context, repetition=1.0)
+    await answering.respond(world.exchange("where is the lamp"))
+    assert world.kept[1].hindsight is None
+    await answering.respond(world.exchange("where is the lamp"))
+    assert world.kept[2].hindsight is not None
+    assert world.kept[2].hindsight.source == "repetition"
 
 
 async def test_a_correction_in_the_next_turn_is_delivered_before_the_turn_itself() -> None:
