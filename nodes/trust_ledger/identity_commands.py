@@ -73,18 +73,18 @@ def witness(entry: str, name: str, say: str, as_json: bool, timeout: float) -> N
     from runtime.paths import state_dir
 
     signer = users.load(state_dir(), name)
-    subject = entry
+    subject = seen = entry
     if not entry.startswith("lct:"):
         explained: EntryExplained = ask(timeout, ExplainEntry(entry=entry))
-        subject = entry_subject(explained.entry, explained.digest)
+        subject, seen = entry_subject(explained.entry, explained.digest), f"entry {explained.entry}"
     stated = attestation(signer, subject, say, Clock().wall_ns())
     written: Written = ask(timeout, Introduce(lct=signer.lct), Witness(subject=subject, attestation=stated))
     if as_json:
         console.show_json({"subject": subject, "entry": written.entry, "repeated": written.repeated})
     elif written.repeated:
-        click.echo(f"{name} is a witness of it already, by entry {written.entry}")
+        click.echo(f"{name} is a witness of {seen} already, by entry {written.entry}")
     else:
-        click.echo(f"{name} is a witness of {entry}, by entry {written.entry}")
+        click.echo(f"{name} is a witness of {seen}, by entry {written.entry}")
 
 
 @click.command()

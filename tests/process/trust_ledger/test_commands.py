@@ -59,7 +59,7 @@ async def test_a_user_witnesses_an_entry_and_everything_is_told_in_words(tmp_pat
         made = await sage(system, "user", "ada", "--json")
         assert stat.S_IMODE(os.stat(json.loads(made.stdout)["file"]).st_mode) == 0o600
         user = json.loads(made.stdout)["lct"]["id"]
-        assert (await sage(system, "witness", "4", "--as", "ada")).output == "ada is a witness of 4, by entry 7\n"
+        assert (await sage(system, "witness", "4", "--as", "ada")).output == "ada is a witness of entry 4, by entry 7\n"
         assert "already" in (await sage(system, "witness", "4", "--as", "ada")).output
         explained = (await sage(system, "explain", "4")).output
         for words in ("unexpected failure", "talent 0.5000 → 0.4800", f"witness     {user}", "'I saw this'"):
