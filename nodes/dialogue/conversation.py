@@ -31,7 +31,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     found_wrong: str = ""
     """The verifier that found its answer wrong; empty: none did."""
     ended_ns: int = 0
-    """When it was whole, on the monotonic clock; 0 where it was cut short, no model gave it, or more was asked since."""
+    """When it was whole, on the monotonic clock; 0: it was cut short, no model gave it, or more was asked since."""
 
 
 def asking(conversation: Conversation, question: str, system: str = "") -> list[ChatMessage]:
