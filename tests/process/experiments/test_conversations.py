@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
-from click.testing import CliRunner
-
-from experiments.conversations.command import conversations
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_conversations_end_in_a_record_and_a_report_and_everything_is_answered(tmp_path) -> None:
-    done = CliRunner().invoke(conversations, ["--count", "2", "--json", "--out", str(tmp_path), "--seed", "3"])
-    assert done.exit_code == 0, done.output
+    told = ["--count", "2", "--json", "--out", str(tmp_path), "--seed", "3"]
+    command = [sys.executable, "-m", "runtime.cli", "experiment", "conversations", *told]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout.splitlines()[-1])
     figures = record["figures"]
     assert (figures["conversations"], figures["unanswered"]) == (2, 0)
