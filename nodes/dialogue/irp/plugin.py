@@ -18,8 +18,8 @@ from nodes.dialogue.irp import course
 from nodes.dialogue.irp import energy as surprise
 from nodes.dialogue.irp.energy import WEIGHTS, Weights
 from nodes.dialogue.irp.port import Port
-from nodes.dialogue.irp.state import IRPState, Reply, Task, task_of
-from protocol.errors import Cancelled, DeadlineExceeded, SageError
+from nodes.dialogue.irp.state import PLACE, IRPState, Reply, Task, task_of
+from protocol.errors import BadRequest, Cancelled, DeadlineExceeded, SageError
 
 CANCELLED, OUT_OF_TIME, OUT_OF_ITERATIONS, NOBODY_LEFT = "cancelled", "out of time", "out of iterations", "nobody left"
 
@@ -50,6 +50,8 @@ class HierarchicalCognitiveIRP:
         """The state before the first answer. `task_ctx`: see `state.Task`. Raises BadRequest. Undoes `cancel`."""
         self._cancel.clear()
         task = task_of(x0, task_ctx)
+        if task.level and task.level not in self._port.levels:
+            raise BadRequest(f"no level {task.level!r}; there are {', '.join(self._port.levels)}", place=PLACE)
         return IRPState(
             x="",
             meta={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,16 @@ from protocol.messages.model import ChatMessage
 
 PLACE = "irp: task_ctx"
 DOUBT = "{doubt} {question}"
+_NUMBER, _WHOLE, _TEXT = "a number", "a whole number", "a text"
+_KINDS: Mapping[str, tuple[str, tuple[type, ...]]] = {
+    "deadline_s": (_NUMBER, (int, float)),
+    "target": (_NUMBER, (int, float)),
+    "least": (_WHOLE, (int,)),
+    "most": (_WHOLE, (int,)),
+    "longest": (_WHOLE, (int,)),
+    "level": (_TEXT, (str,)),
+    "doubt": (_TEXT, (str,)),
+}
 
 
 @dataclass(frozen=True)
@@ -101,8 +111,7 @@ def task_of(x0: Any, task_ctx: Mapping[str, Any] | None) -> Task:
     *before, question = _messages(x0)
     if question.role != "user" or not question.content.strip():
         raise BadRequest("the last message has to be a question by `user`", place="irp: x0")
-    if "allowed" in given:
-        given["allowed"] = tuple(given["allowed"])
+    _check_kinds(given)
     task = Task(question=question.content, before=tuple(before), **given)
     for name, fine in (
         ("deadline_s", task.deadline_s > 0),
@@ -114,6 +123,28 @@ def task_of(x0: Any, task_ctx: Mapping[str, Any] | None) -> Task:
         if not fine:
             raise BadRequest(f"{name} cannot be {given[name]!r}", place=PLACE)
     return task
+
+
+def _check_kinds(given: dict[str, Any]) -> None:
+    """Raises BadRequest where a value is not of its field's kind; `allowed` is a tuple from then on."""
+    for name, (kind, types) in _KINDS.items():
+        value = given.get(name, types[0]())
+        if not isinstance(value, types) or isinstance(value, bool):
+            raise BadRequest(f"{name} is {kind}, not {value!r}", place=PLACE)
+    allowed = given.get("allowed", ())
+    listed = isinstance(allowed, Collection) and not isinstance(allowed, str)
+    if not listed or not all(isinstance(one, str) for one in allowed):
+        raise BadRequest(f"allowed is a list of texts, not {allowed!r}", place=PLACE)
+    given["allowed"] = tuple(allowed)
+    for name in ("verify", "cancelled"):
+        if name in given and not callable(given[name]) and not (name == "verify" and given[name] is None):
+            raise BadRequest(f"{name} has to be callable, not {given[name]!r}", place=PLACE)
+    try:
+        given.get("doubt", DOUBT).format(doubt="", question="", answer="")
+    except (LookupError, ValueError) as error:
+        raise BadRequest(
+            f"doubt cannot be {given['doubt']!r}", place=PLACE, remedy="it may name {doubt}, {question} and {answer}"
+        ) from error
 
 
 def _messages(x0: Any) -> Sequence[ChatMessage]:

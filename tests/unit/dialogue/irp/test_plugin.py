@@ -198,6 +198,16 @@ def test_confidence_is_calibrated_by_level() -> None:
         (ASKED, {"least": 0}, "least cannot be 0"),
         (ASKED, {"deadline_s": 0}, "deadline_s"),
         (ASKED, {"mots": 3}, "'mots' means nothing"),
+        (ASKED, {"level": "huge"}, "no level 'huge'; there are"),
+        (ASKED, {"deadline_s": "soon"}, "deadline_s is a number, not 'soon'"),
+        (ASKED, {"most": 2.5}, "most is a whole number"),
+        (ASKED, {"target": True}, "target is a number"),
+        (ASKED, {"allowed": "yes"}, "allowed is a list of texts"),
+        (ASKED, {"allowed": [1]}, "allowed is a list of texts"),
+        (ASKED, {"allowed": 1}, "allowed is a list of texts"),
+        (ASKED, {"cancelled": None}, "cancelled has to be callable"),
+        (ASKED, {"verify": 3}, "verify has to be callable"),
+        (ASKED, {"doubt": "really, {answr}?"}, "doubt cannot be"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(x0: Any, ctx: dict[str, Any], complaint: str) -> None:
