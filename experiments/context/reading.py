@@ -62,7 +62,7 @@ def _by_model(level_name: str, levels_file: str, said: Sequence[str]) -> Iterato
     """What the level's own weights make of the texts, in float32: a worker's dtype changes no digit that counts."""
     import torch
 
-    from nodes.model_worker import levels, loading
+    from nodes.model_worker import embedding, levels, loading
 
     level = levels.load(levels_file).by_name(level_name)
     model = loading.load(msgspec.structs.replace(level, dtype="float32"))
@@ -75,6 +75,6 @@ def _by_model(level_name: str, levels_file: str, said: Sequence[str]) -> Iterato
             part = rows[first : first + AT_ONCE]
             with torch.inference_mode():
                 given = torch.tensor([ids for _, ids in part], device=model.device).reshape(len(part), length)
-                hidden = model.model.base_model(input_ids=given.long(), use_cache=False)[0].sum(1) / max(1, length)
-            for (text, _), vector in zip(part, hidden.cpu().numpy(), strict=True):
+                found = embedding.joined(embedding.states(model, given.long()).sum(1))
+            for (text, _), vector in zip(part, found.cpu().numpy(), strict=True):
                 yield text, Read(vector, model.version, model.fingerprint["weights"])

@@ -125,7 +125,7 @@ class Awaited:
 
 
 async def by_model(text: str, ask: Ask) -> Read:
-    """The mean of the hidden states that a language model has of the text."""
+    """What a language model makes of the text, as its worker tells it (`model/embed`)."""
     import numpy as np
 
     embedded = await ask(Embed(texts=[text]))

@@ -1,8 +1,8 @@
 """What is fitted to an encoder: how its vectors are brought to one scale, and how the three questions weigh them.
 
 Vectors of a model crowd in one direction: two texts that have nothing in common are nearly as close as two of one kind.
-So the mean of what is ordinarily said is taken away, and the leading axes of the rest are brought to equal variance
-(Mu & Viswanath 2018; Su et al. 2021). A fit belongs to the weights that read the texts it was made of.
+So the mean of what is ordinarily said is taken away, and the leading axes of the rest are brought nearer to equal
+variance (Mu & Viswanath 2018; Su et al. 2021). A fit belongs to the weights that read the texts it was made of.
 """
 
 from __future__ import annotations

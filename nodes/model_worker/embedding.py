@@ -1,4 +1,7 @@
-"""Texts as vectors: the mean, over the tokens of a text, of what the model makes of them behind its last norm.
+"""Texts as vectors: what goes into a model's first layer beside what comes from behind its last norm.
+
+Each is the mean over the tokens of a text, of unit length (the first and the last layer: Su et al. 2021). The first
+says which words there are; the last, more of what would be said next.
 
 It is work that can be left after every forward pass, none of which is larger than that of a chunk of an ordinary
 prompt. It neither reads nor changes what is kept of conversations. Each text is read by itself, so that no vector hangs
@@ -7,7 +10,9 @@ on what else is asked for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import torch
@@ -21,6 +26,9 @@ from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.memory import HEADROOM
 from protocol.messages.model import Embed, Embedded
 
+if TYPE_CHECKING:
+    from transformers import DynamicCache
+
 _PLACE = "model/embed"
 
 
@@ -33,7 +41,7 @@ class Reading:
         _make_sure_of_memory(model, level, max(map(len, rows), default=0))
         self.model = model
         self.over = False
-        self._width = int(model.model.config.get_text_config().hidden_size)
+        self._width = 2 * int(model.model.config.get_text_config().hidden_size)
         self._vectors: list[Tensor] = []
         self._passes = self._read(rows, level.prefill_chunk)
         self.embedded = Embedded(
@@ -69,10 +77,23 @@ class Reading:
         """Stops after every pass."""
         for row in rows:
             total = torch.zeros(self._width)
-            for hidden in _passes(self.model, row, chunk):
-                total += hidden.float().sum(0).cpu()
+            for part in _passes(self.model, row, chunk):
+                total += part.float().sum(0).cpu()
                 yield
-            self._vectors.append(total / max(float(total.norm()), 1e-12))
+            self._vectors.append(joined(total))
+
+
+def joined(total: Tensor) -> Tensor:
+    """A unit vector of the sums of both states, which count alike: [..., 2 width]."""
+    parts = total.unflatten(-1, (2, -1))
+    return (parts / parts.norm(dim=-1, keepdim=True).clamp(min=1e-12)).flatten(-2) / math.sqrt(2)
+
+
+def states(model: LoadedModel, ids: Tensor, cache: DynamicCache | None = None) -> Tensor:
+    """What goes into the first layer and what comes from behind the last norm: [rows, tokens, 2 width]."""
+    first = model.model.get_input_embeddings()(ids)
+    last = model.model.base_model(input_ids=ids, past_key_values=cache, use_cache=cache is not None)[0]
+    return torch.cat((first, last), dim=-1)
 
 
 def _ids(model: LoadedModel, index: int, text: str) -> list[int]:
@@ -88,16 +109,15 @@ def _ids(model: LoadedModel, index: int, text: str) -> list[int]:
 
 
 def _passes(model: LoadedModel, ids: Sequence[int], chunk: int) -> Iterator[Tensor]:
-    """What the model makes of the tokens behind its last norm: [tokens, width] of each chunk in turn."""
+    """`states` of each chunk in turn: [tokens, 2 width]."""
     from transformers import DynamicCache
 
-    base = model.model.base_model
     cache = DynamicCache(config=model.model.config) if len(ids) > chunk else None
     for first in range(0, len(ids), chunk):
         part = torch.tensor([ids[first : first + chunk]], device=model.device)
         with torch.inference_mode():
-            hidden = base(input_ids=part, past_key_values=cache, use_cache=cache is not None)[0][0]
-        yield hidden
+            found = states(model, part, cache)[0]
+        yield found
 
 
 def _make_sure_of_memory(model: LoadedModel, level: Level, longest: int) -> None:

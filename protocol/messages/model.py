@@ -168,7 +168,7 @@ class Taught(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Embed(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask for texts as vectors that can be compared: the mean of what the model makes of a text's tokens.
+    """Ask for texts as vectors that can be compared: the means of a model's first and last states over a text's tokens.
 
     Nothing that is kept of conversations is read or changed. Whoever else asks the worker meanwhile goes first.
     """

@@ -50,15 +50,16 @@ def vectors(embedded: Embedded) -> np.ndarray:
     return np.frombuffer(embedded.vectors, "<f4").reshape(-1, embedded.dimensions)
 
 
-def test_a_vector_is_the_mean_of_the_last_hidden_states(engine: Engine, loaded: LoadedModel) -> None:
+def test_a_vector_is_the_means_of_the_first_and_the_last_hidden_states(engine: Engine, loaded: LoadedModel) -> None:
     embedded = read(engine, *TEXTS)
     assert (embedded.version, embedded.adapter, embedded.base) == (loaded.version, "", loaded.fingerprint["weights"])
     for vector, text, tokens in zip(vectors(embedded), TEXTS, embedded.tokens, strict=True):
         ids = loaded.tokenizer.encode(text).ids
         with torch.inference_mode():
-            hidden = loaded.model.base_model(input_ids=torch.tensor([ids])).last_hidden_state[0]
-        mean = hidden.mean(0).numpy()
-        np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-5)
+            found = loaded.model.base_model(input_ids=torch.tensor([ids]), output_hidden_states=True)
+        means = [found.hidden_states[at][0].mean(0).numpy() for at in (0, -1)]
+        expected = np.concatenate([mean / np.linalg.norm(mean) for mean in means]) / np.sqrt(2)
+        np.testing.assert_allclose(vector, expected, atol=1e-5)
         assert tokens == len(ids)
     assert embedded.cpu_s > 0
 
