@@ -34,7 +34,7 @@ def measure(session: Session, wanted: Sequence[str], seeds: int | None) -> Outco
     world = load()
     if session.quick:
         world = msgspec.structs.replace(world, visits=80.0, taught=100, target_each=40, old_each=10, control_each=10)
-    arms = chosen(wanted)
+    arms = [arm.quick() if session.quick else arm for arm in chosen(wanted)]
     days = range(session.seed, session.seed + (seeds or (1 if session.quick else SEEDS)))
     named = digest(world)
     click.echo(f"world sha256 {named}", err=True)
@@ -73,34 +73,34 @@ class Bench:
         self.progress = progress
         self._world = world
         released = released_figures()["figures"]
-        self._among, self._had = teachable(world, released), had(world, released)
+        self.among, self.had = teachable(world, released), had(world, released)
         self._kept: dict[int, list[Keep]] = {}
 
     def run(self, arm: Arm, seed: int) -> tuple[Change, Found]:
         world = self._world
-        aims = targets(world, self._among, seed)
-        each = world.old_each if arm == SHIPPED else world.control_each
+        aims = targets(world, self.among, seed)
+        each = world.old_each if arm.name == SHIPPED.name else world.control_each
         trial = Trial(
             world=world,
             arm=arm,
             seed=seed,
-            kept=self._offered(arm, seed),
+            kept=self.offered(arm, seed),
             counts=counts(aims, target=world.target_each, old=each),
         )
         found = trial.run(self._say)
-        return change(self._before(aims), found.marks, aims, self._had), found
+        return change(self.before(aims), found.marks, aims, self.had), found
 
-    def _before(self, aims: frozenset[str]) -> Marks:
+    def before(self, aims: frozenset[str]) -> Marks:
         asked = counts(aims, target=self._world.target_each, old=self._world.old_each)
         return examine(SIZES[self._world.student].folder, asked, self._world.seed, self._say)
 
-    def _offered(self, arm: Arm, seed: int) -> list[Keep]:
+    def offered(self, arm: Arm, seed: int) -> list[Keep]:
         kept = self._lived(EVEN_DAY if arm.day == "even" else seed)
         return kept if arm.answers == "teacher" else [righted(keep, self._world.teacher) for keep in kept]
 
     def _lived(self, seed: int) -> list[Keep]:
         if seed not in self._kept:
-            shares = even() if seed == EVEN_DAY else interests(self._world, self._among, seed)
+            shares = even() if seed == EVEN_DAY else interests(self._world, self.among, seed)
             self._kept[seed] = lived(self._world, lived_day(self._world, shares, seed), self._say)
         return self._kept[seed]
 

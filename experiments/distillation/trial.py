@@ -98,7 +98,7 @@ class Trial:
         if record.exists():
             return msgspec.json.decode(record.read_bytes(), type=Found)
         sealer = Sealer.load(private_directory(home / "state"), PURPOSE)
-        folder = JobFolder.unfinished(home / "jobs", sealer) or self._folder(home / "jobs", sealer)
+        folder = JobFolder.unfinished(home / "jobs", sealer) or self.new_folder(home / "jobs", sealer)
         self._dream(folder, home / "state", report)
         found = self._examined(folder, report)
         write_atomically(record, msgspec.json.encode(found))
@@ -117,7 +117,7 @@ class Trial:
             train=replace(shipped.train, **self.arm.train),
         )
 
-    def _folder(self, jobs: Path, sealer: Sealer) -> JobFolder:
+    def new_folder(self, jobs: Path, sealer: Sealer) -> JobFolder:
         settings = self.settings()
         material = self._material(settings)
         shipped = levels.load()
