@@ -31,6 +31,10 @@ MEANT = 0.75
 """Likeness in what would be answered from which on two questions may be one in other words."""
 AGAIN = 0.8
 """How surely such a question asks the same."""
+FURTHER = ("else", "next", "another", "more")
+"""Who asks with these in the same words again wants what comes after the answer."""
+FEWEST_ASKED = 3
+"""Words below which a question hangs on the answer before it, such as a second `why`."""
 EXPLETIVE = ("it", "there")
 
 Sort = Callable[[int, int], float]
@@ -173,22 +177,27 @@ def agrees(new: Heard, old: Heard, sort: Sort) -> bool:
 
 
 def repetition(new: Heard, old: Heard, meant: float) -> float:
-    """How surely `new` asks or orders the same once more, 0..1.
+    """How surely `new` asks the same once more, 0..1.
 
     In the same words; or with one more or less of those that bear it, where `meant`, the likeness in what would be
-    answered, is great. Who tells the same again asks nothing.
+    answered, is great. Who tells the same again asks nothing, and who orders it may want it done once more.
     """
-    if new.tells:
+    if not (new.asks and old.asks) or _goes_on(new):
         return 0.0
     if new.whole == old.whole:
         return 1.0
-    if not (new.asks and old.asks) or meant < MEANT:
+    if meant < MEANT:
         return 0.0
     fewer, more = sorted((_borne(new), _borne(old)), key=Counter.total)
     odd = more - fewer
     numbers = {clause.words[at] for heard in (new, old) for clause in heard.clauses for at in clause.numbers}
     again = fewer and fewer <= more and odd.total() <= 1 and not numbers & odd.keys()
     return AGAIN if again else 0.0
+
+
+def _goes_on(heard: Heard) -> bool:
+    words = [word for clause in heard.clauses for word in clause.words]
+    return len(words) < FEWEST_ASKED or any(_sum(word) in words for word in FURTHER)
 
 
 def _borne(heard: Heard) -> Counter[int]:
