@@ -1,4 +1,4 @@
-"""The one path from words to an answer, for voice, HTTP and command line alike (DESIGN §5).
+"""The one path from words to an answer, for voice, command line and other programs alike (DESIGN §5).
 
     rouse → pattern? → assume? → classify → choose → reserve → generate → does it stand? else the next level → outbox
 

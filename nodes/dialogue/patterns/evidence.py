@@ -62,8 +62,9 @@ class Evidence:
         )
         record = self._at(rows[0][0]) if len(rows) == 1 and ident else None
         if record is None:
+            many = "several questions begin" if len(rows) > 1 else "no question begins"
             raise BadRequest(
-                f"{'several questions begin' if len(rows) > 1 else 'no question begins'} with {ident!r}",
+                f"{many} with {ident!r}" if ident else "no question is named",
                 place="patterns",
                 remedy="`sage patterns proposed` lists them",
             )
