@@ -104,6 +104,8 @@ class Dreamer:
         self._afford = afford
         self._sealer = Sealer.load(state_dir, PURPOSE)
         self._jobs = state_dir / "dream" / "jobs"
+        self.void = JobFolder.remove_void(self._jobs, self._sealer)
+        """Dreams that cannot be gone on with and are begun anew: name → why."""
         self._process: asyncio.subprocess.Process | None = None
         self._roused = False
         self._poor = ""

@@ -114,6 +114,23 @@ class JobFolder:
                 shutil.rmtree(path)
         return found
 
+    @classmethod
+    def remove_void(cls, root: Path, sealer: Sealer) -> dict[str, str]:
+        """Remove dreams that this program cannot go on with, for they were begun under other settings: name → why.
+
+        What they would have learned from lies in the store; only what was computed is lost.
+        """
+        void = {}
+        for path in sorted(private_directory(root).glob("*/job.json")):
+            folder = cls(path.parent, sealer)
+            try:
+                folder.job()
+            except ConfigError as error:
+                void[folder.path.name] = error.message
+                folder.give_up()
+                folder.remove()
+        return void
+
     def job(self) -> Job:
         path = self.path / "job.json"
         try:

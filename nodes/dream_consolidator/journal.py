@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS dream (
 
 
 class Journal:
-    """Dreams that ran to their end in `path`; one that could not begin, or was interrupted, is none."""
+    """Dreams that ran to their end in `path`, and those that never will; one that was interrupted is none of them."""
 
     def __init__(self, path: Path) -> None:
         self._database = open_database(path, _SCHEMA)

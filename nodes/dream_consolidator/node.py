@@ -107,6 +107,11 @@ class DreamConsolidator(Node):
             clock=self.clock,
             afford=self._purse.afford,
         )
+        for dream, why in self._dreamer.void.items():
+            self.log.warning("dream.void", dream=dream, why=why)
+            told = f"it was begun under settings that are read no longer, and begins anew: {why}"
+            void = DreamCompleted(dream=dream, level="", promoted=False, why=told)
+            self._journal.write(void, material_ns=0, ended_ns=self.clock.wall_ns())
         self._dreaming: asyncio.Task[DreamCompleted] | None = None
         self._asked_for = False
         self._may_dream = False
