@@ -53,6 +53,10 @@ class Charges:
     def expected(self, dream: str, level: str, first: float) -> float:
         return expected(self._known, dream, level, first)
 
+    def of(self, dream: str) -> float | None:
+        """ATP that the dream was charged so far; None for one that is not among the recent ones."""
+        return next((one.atp for one in self._known if one.dream == dream), None)
+
     def add(self, dream: str, level: str, atp: float, *, ended: bool) -> None:
         """Take down what a stretch cost, on the disk when this returns. Raises OSError."""
         self._known = added(self._known, dream, level, atp, ended=ended)

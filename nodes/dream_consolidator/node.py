@@ -245,7 +245,8 @@ class DreamConsolidator(Node):
         lineage = next((each for each in self._adapters.lineages() if each.dream == name), None)
         if lineage is not None and lineage.state == "challenger":
             lineage = msgspec.structs.replace(lineage, standing=self._trials.standing(lineage.level))
-        return DreamShown(dream=record, lineage=lineage)
+        atp = self._purse.charged(record.completed.dream) if record else None
+        return DreamShown(dream=record, lineage=lineage, atp=atp)
 
     @serve(RollBack)
     async def roll_back(self, wish: RollBack, call: Call) -> RolledBack:

@@ -116,6 +116,10 @@ class Purse:
         except OSError as error:
             self._log.warning("dream.charge_not_kept", dream=stretch.dream, atp=bill.charged, error=str(error))
 
+    def charged(self, dream: str) -> float | None:
+        """ATP; None where that is not known any more."""
+        return self._charges.of(dream)
+
     def _expected(self, stretch: Stretch) -> float:
         """ATP; of what is more than a full account could bear at once, several stretches are made."""
         atp = self._charges.expected(stretch.dream, stretch.level, self._settings.expected)

@@ -161,7 +161,9 @@ def _facts(shown: DreamShown) -> dict[str, str]:
         facts["is"] = state_of(shown.lineage)
     if shown.dream is not None:
         completed = shown.dream.completed
-        facts |= {"dream": completed.dream, "took": f"{completed.seconds:.0f} s, {completed.cpu_s:.0f} processor s"}
+        charged = "" if shown.atp is None else f", {shown.atp:.1f} ATP"
+        took = f"{completed.seconds:.0f} s, {completed.cpu_s:.0f} processor s{charged}"
+        facts |= {"dream": completed.dream, "took": took}
         facts |= {f"{each.name} after": f"{each.after:.1%} of {each.questions}" for each in completed.results}
         facts |= {f"check: {each.name}": f"{each.found} ({each.required})" for each in completed.checks}
     return facts

@@ -320,6 +320,8 @@ class DreamShown(msgspec.Struct, frozen=True, kw_only=True):
     """None where the journal does not hold it any more."""
     lineage: Lineage | None = None
     """Of the weights it left; None where it left none."""
+    atp: float | None = None
+    """What it was charged, all its stretches together; None where that is not known any more."""
 
 
 class RollBack(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ def test_what_was_charged_outlives_the_process_and_a_damaged_file_says_so(tmp_pa
     charges = Charges(path)
     charges.add("d", "sensory", 25.0, ended=True)
     assert Charges(path).expected("e", "sensory", 40.0) == 25.0
+    assert (Charges(path).of("d"), Charges(path).of("e")) == (25.0, None)
     path.write_text("[3]")
     damaged = Charges(path)
     assert str(path) in damaged.problem
