@@ -1,8 +1,8 @@
 """Conversations that the student has with itself: what it was never asked, and can do, is found there. Imports torch.
 
 It goes on from where the template lets a user speak (Xu et al. 2024, Magpie, section 2), and, where a conversation
-goes on, from where it has answered. So what it does with things told before is rehearsed, too. As many end with their
-first question as with the second, and so on.
+goes on, from where it has answered. So what it does with things told before is rehearsed, too. Half of all end with
+their first question, half of the others with the second, and so on.
 
 Every batch has chances of its own and is written down, so that one that was interrupted goes on to the same words.
 """
@@ -49,7 +49,7 @@ def _talks(bench: Workbench, wanted: int, turns: int) -> list[Messages]:
         questions = _questions(bench, turn, before)
         going = [ident for ident in going if questions.get(ident)]
         talks |= {ident: (*before[ident], ChatMessage(role="user", content=questions[ident])) for ident in going}
-        going = going[: wanted * (turns - turn - 1) // turns]
+        going = going[: wanted >> (turn + 1)]
     return [talk for talk in talks.values() if talk]
 
 
