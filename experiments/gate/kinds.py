@@ -52,13 +52,13 @@ class Kind:
     epochs: int = 8
     rate: float = 1e-3
     """Higher than as it ships: what spoils a student soon spoils it the same."""
-    as_it_ships: bool = False
-    """Trained as it ships instead, from so many lessons as a whole day teaches."""
+    thorough: bool = False
+    """At the rate and with the rehearsal that ship, from so many lessons as a whole day teaches."""
 
     @property
     def portion(self) -> int:
         """Times as many lessons."""
-        return THOROUGH if self.as_it_ships else 1
+        return THOROUGH if self.thorough else 1
 
 
 KINDS = {
@@ -68,8 +68,9 @@ KINDS = {
             "real improvement",
             "large",
             True,
-            "two skills, by the large model's answers, trained as it ships",
-            as_it_ships=True,
+            "two skills, by the large model's answers, until they are learned",
+            epochs=15,
+            thorough=True,
         ),
         Kind("broken teacher", "broken", False, "the same, the teacher's weights damaged by noise, no verifier to ask"),
         Kind("poisoned day", "words", False, "the same right answers, and lies that were accepted about known skills"),

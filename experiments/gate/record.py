@@ -110,8 +110,8 @@ def _train(kind: Kind, seed: int, directory: Path, report: Report) -> Recorded:
 def _settings(kind: Kind) -> Settings:
     shipped, replace = configuration.load(), msgspec.structs.replace
     here = replace(shipped, teach=replace(shipped.teach, by="here"))
-    if kind.as_it_ships:
-        return here
+    if kind.thorough:
+        return replace(here, train=replace(here.train, epochs=kind.epochs, checkpoint=3600.0))
     return replace(
         here,
         select=replace(here.select, self_asked=0),
