@@ -65,7 +65,7 @@ class CacheTransferManager:
                 f"the map leads from rows of {len(projector.mean)} to rows of {len(projector.offset)}; "
                 f"these models have {self._from.width} and {self._to.width}",
                 place=str(target.folder),
-                remedy="fit a map for these two",
+                remedy="fit one for these two: sage transfer fit SOURCE TARGET --text FILE",
             )
         self._projector = projector
         self._most = most

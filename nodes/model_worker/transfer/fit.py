@@ -1,0 +1,184 @@
+"""Fits a map from one model's attention state to another's: both read the same contexts, one after the other.
+
+What was gathered is written down now and then, and when it is interrupted, so that the next one goes on from there. The
+last contexts are not fitted to: on them it is measured what the map accounts for, how surprised the target is, and how
+unlikely it finds the tail behind what was moved, which says from where on a moved state is to be thrown away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import torch
+from torch import Tensor
+
+from nodes.model_worker.errors import ModelUnfit
+from nodes.model_worker.kv.state import AttentionState
+from nodes.model_worker.loading import LoadedModel
+from nodes.model_worker.transfer.features import Features
+from nodes.model_worker.transfer.manager import (
+    EXACT,
+    TAIL,
+    CacheTransferManager,
+    check_same_tokens,
+    forward_all,
+)
+from nodes.model_worker.transfer.maps import Card
+from nodes.model_worker.transfer.projector import Moments, Projector, Sources, explained, fitted
+from nodes.model_worker.transfer.surprise import Surprise, surprise
+from runtime.paths import private_directory, write_atomically
+
+HELD_OUT = 0.1
+"""Share of the contexts that only measure; at least two."""
+EVERY = 20
+"""Contexts between two times that what was gathered is written down."""
+TOLD = 0.5
+"""Of a context, the part that is moved; the rest is what the target is asked about when it is measured."""
+
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    projector: Projector
+    card: Card
+    surprises: Sequence[Surprise]
+
+
+def fit(
+    source: LoadedModel,
+    target: LoadedModel,
+    contexts: Sequence[Sequence[int]],
+    *,
+    names: tuple[str, str],
+    folder: Path,
+    sources: Sources = "stacked",
+    ridge: float = 1e-6,
+    rank: int | None = None,
+    report: Report = lambda *_: None,
+) -> Fitted:
+    """Raises ModelUnfit for models whose tokens differ, or contexts that are too few or too short to measure by."""
+    check_same_tokens(source, target)
+    usable = [list(each) for each in contexts if len(each) >= 4 * (EXACT + TAIL)]
+    held = max(2, round(HELD_OUT * len(usable)))
+    if len(usable) < 2 * held:
+        raise ModelUnfit(
+            f"{len(usable)} of {len(contexts)} contexts have {4 * (EXACT + TAIL)} tokens or more; "
+            f"{2 * held} are needed",
+            place=str(target.folder),
+            remedy="give more or longer texts",
+        )
+    learned, measured = usable[:-held], usable[-held:]
+    moments = _gathered(source, target, learned, folder, lambda done: report(done, len(usable)))
+    here, there = Features.of(source), Features.of(target)
+    projector = fitted(
+        moments, source_layers=here.layers, target_layers=there.layers, sources=sources, ridge=ridge, rank=rank
+    )
+    shares, surprises, tails = [], [], []
+    for number, ids in enumerate(measured, start=len(learned) + 1):
+        share, shock, excess = _measure(source, target, projector, ids)
+        shares.append(share)
+        surprises.append(shock)
+        tails.append(excess)
+        report(number, len(usable))
+    card = Card(
+        source=source.version,
+        source_name=names[0],
+        target=target.version,
+        target_name=names[1],
+        sources=sources,
+        rank=rank,
+        ridge=ridge,
+        tokens=moments.count,
+        explained=mean(shares),
+        surprise=mean(each.normalised for each in surprises),
+        most=max(tails),
+        parameters=projector.parameters,
+    )
+    return Fitted(projector, card, surprises)
+
+
+@torch.inference_mode()
+def _gathered(
+    source: LoadedModel,
+    target: LoadedModel,
+    contexts: Sequence[Sequence[int]],
+    folder: Path,
+    report: Callable[[int], None],
+) -> Moments:
+    here, there = Features.of(source), Features.of(target)
+    moments, done = Moments(here.width, there.width), 0
+    path = private_directory(folder) / f"{source.version}-{target.version}.gathered"
+    what = _digest(contexts)
+    if path.exists():
+        moments, done = _resumed(path, moments, what)
+    try:
+        for ids in contexts[done:]:
+            moments.add(_rows(source, here, ids), _rows(target, there, ids))
+            done += 1
+            if done % EVERY == 0:
+                _write(path, moments, what, done)
+            report(done)
+    except BaseException:
+        _write(path, moments, what, done)
+        raise
+    path.unlink(missing_ok=True)
+    return moments
+
+
+def _rows(loaded: LoadedModel, features: Features, ids: Sequence[int]) -> Tensor:
+    state = AttentionState(loaded.state.layers, len(ids), loaded.device)
+    forward_all(loaded, state, ids)
+    return features.rows(state.piece(0, len(ids)), 0)
+
+
+@torch.inference_mode()
+def _measure(
+    source: LoadedModel, target: LoadedModel, projector: Projector, ids: Sequence[int]
+) -> tuple[float, Surprise, float]:
+    """R² of the rows, the target's surprise over the second half of the context, and the tail's nats a token."""
+    told = round(TOLD * len(ids))
+    read = AttentionState(source.state.layers, told, source.device)
+    forward_all(source, read, ids[:told])
+    moved = CacheTransferManager(source, target, projector).move(ids[:told], read)
+    native, nothing = (AttentionState(target.state.layers, told, target.device) for _ in range(2))
+    forward_all(target, native, ids[:told])
+    forward_all(target, nothing, ids[:EXACT])
+    rest = ids[told:]
+    asked = [forward_all(target, state, rest) for state in (native, moved.state, nothing)]
+    rows = _rows(source, Features.of(source), ids[:told]), _rows(target, Features.of(target), ids[:told])
+    return explained(projector, *rows), surprise(*asked), moved.tail_nll
+
+
+def _digest(contexts: Sequence[Sequence[int]]) -> str:
+    return hashlib.sha256(json.dumps([list(each) for each in contexts]).encode()).hexdigest()
+
+
+def _write(path: Path, moments: Moments, what: str, done: int) -> None:
+    from safetensors.torch import save
+
+    tensors = {name: getattr(moments, name) for name in ("sources", "targets", "within", "across", "squares")}
+    metadata = {"what": what, "done": str(done), "count": str(moments.count)}
+    write_atomically(path, save(tensors, metadata=metadata))
+
+
+def _resumed(path: Path, empty: Moments, what: str) -> tuple[Moments, int]:
+    """What was gathered of these very contexts, and of how many; nothing where it was of others."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            known = file.metadata() or {}
+            if known.get("what") != what:
+                return empty, 0
+            for name in ("sources", "targets", "within", "across", "squares"):
+                getattr(empty, name).copy_(file.get_tensor(name))
+            empty.count = int(known["count"])
+            return empty, int(known["done"])
+    except (SafetensorError, KeyError, ValueError, RuntimeError):
+        return Moments(len(empty.sources), len(empty.targets)), 0
