@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 _TABLE = 0
 """The byte whose holder may change how it stands with the slots; slot i has byte i + 1."""
+PATIENCE_S = 5.0
+"""How long whoever wants to change how it stands waits for another who does."""
 _LOOK_S = 0.1
 """Whoever waits looks so often for what somebody left who died without a word."""
 _NEWS, _ROOM = ".news", ".room"
@@ -239,7 +241,12 @@ class Mailbox:
     @contextlib.contextmanager
     def _changing(self) -> Iterator[Table]:
         with self._alone:
-            locks.lock(self._descriptor, _TABLE)
+            if not locks.lock(self._descriptor, _TABLE, PATIENCE_S):
+                raise Overloaded(
+                    f"somebody has been changing it for {PATIENCE_S:g} s, which takes microseconds",
+                    place=str(self.path),
+                    remedy="a process that has it open may be stopped (SIGSTOP): let it go on, or end it",
+                )
             try:
                 yield self._table
             finally:
@@ -289,7 +296,7 @@ class Mailbox:
             if not len(slots):
                 return None
             slot = int(slots[table.tickets[slots].argmin()])
-            locks.lock(self._descriptor, slot + 1)  # first: a slot that is taken without a lock is a dead one's
+            locks.try_lock(self._descriptor, slot + 1)  # first: a slot that is taken without a lock is a dead one's
             self._mine.add(slot)
             if wanted == FREE:
                 table.tickets[slot] = table.next[0]

@@ -9,14 +9,25 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import time
 
 _FLOCK = struct.Struct("@hhqqi4x")
 """struct flock of Linux on 64-bit machines: type, whence, start, length, pid."""
 
 
-def lock(descriptor: int, byte: int) -> None:
-    """Wait for the byte."""
-    fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _flock(fcntl.F_WRLCK, byte))
+_AGAIN_S = 0.0001
+
+
+def lock(descriptor: int, byte: int, patience_s: float) -> bool:
+    """Wait for the byte, but no longer than that; whether it is held now."""
+    if try_lock(descriptor, byte):
+        return True
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        time.sleep(_AGAIN_S)
+        if try_lock(descriptor, byte):
+            return True
+    return False
 
 
 def try_lock(descriptor: int, byte: int) -> bool:

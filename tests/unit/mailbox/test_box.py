@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from protocol.errors import BadRequest, BulkCorrupt, BulkMissing, FutureVersion, Overloaded, Oversized
+from runtime.mailbox import locks
 from runtime.mailbox.box import Mailbox
 
 PATIENCE_S = 60.0
@@ -118,6 +119,19 @@ def test_a_letter_that_somebody_wrote_into_while_it_was_read_is_named(box: Mailb
     put(box, 1)
     with pytest.raises(BulkCorrupt, match="slot 0 was written while it was read"), box.take():
         box._table.sequences[0] += 2
+
+
+def test_one_that_is_stopped_in_the_middle_of_a_change_is_not_waited_for_for_ever(
+    box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.mailbox.box.PATIENCE_S", 0.01)
+    with Mailbox.open(box.path) as stopped:
+        assert locks.try_lock(stopped._descriptor, 0)
+        with pytest.raises(Overloaded, match="may be stopped"):
+            put(box, 1)
+        locks.unlock(stopped._descriptor, 0)
+        put(box, 1)
+    assert taken(box) == ([1, 1], b"1")
 
 
 @pytest.mark.parametrize(
