@@ -210,6 +210,12 @@ class Trainer:
         return self.state.looks_without_progress >= self._settings.patience
 
     @property
+    def _half_over(self) -> bool:
+        """Before that nothing says that it is enough: what is new comes late, and what was known suffers first."""
+        began = self.state.second or 0
+        return self.state.step - began > (self._phase_end - began) / 2
+
+    @property
     def _first_is_over(self) -> bool:
         return self._enough or self.state.step >= self._phase_end
 
@@ -282,7 +288,7 @@ class Trainer:
     def _look(self) -> None:
         score = self._development_score()
         if score is not None and self.state.best is not None and score <= self.state.best:
-            self.state.looks_without_progress += 1
+            self.state.looks_without_progress += self._half_over
             return
         self.state.looks_without_progress = 0
         self.state.best_step = self.state.step

@@ -237,6 +237,17 @@ def test_it_stops_early_when_looks_bring_no_progress_and_keeps_the_best(
         assert torch.equal(kept, best)
 
 
+def test_in_the_first_half_nothing_says_that_it_is_enough(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = lessons(models)
+    settings = train_settings(method="full", patience=1, epochs=4)
+    learner = Trainer(load(models, "small").model, data, data, settings, seed=5)
+    scores = iter([(0.5, -1.0), (0.4, -1.0), (0.4, -1.0), (0.9, -1.0), (0.8, -1.0)])
+    monkeypatch.setattr(learner, "_development_score", lambda: next(scores))
+    while not learner.over:
+        learner.step()
+    assert (learner.state.step, learner.state.best_step) == (10, 8)
+
+
 def test_in_the_end_a_share_of_the_way_is_gone(models: Path) -> None:
     before, learned = load(models, "small").model, load(models, "small").model
     with torch.no_grad():
