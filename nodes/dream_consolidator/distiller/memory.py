@@ -7,6 +7,7 @@ needs its owner's leave and kills without one. A GPU's own memory is not part of
 
 from __future__ import annotations
 
+import errno
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,8 +41,8 @@ def limited(limit: int) -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not any(sign in str(error) for sign in _SIGNS):
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not _is_want_of_memory(error):
             raise
         raise OutOfMemory(
             f"the training process ran out of its {format_size(limit)}",
@@ -50,3 +51,13 @@ def limited(limit: int) -> Iterator[None]:
         ) from error
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def _is_want_of_memory(error: Exception) -> bool:
+    match error:
+        case MemoryError():
+            return True
+        case OSError():  # the system says so too, where it needs some for us
+            return error.errno == errno.ENOMEM
+        case _:
+            return any(sign in str(error) for sign in _SIGNS)
