@@ -27,7 +27,7 @@ from experiments.distillation.measures import Change, change
 from experiments.distillation.trial import Trial
 from experiments.distillation.world import load, targets
 from experiments.reference.family import SIZES
-from nodes.dream_consolidator.distiller.distill import gathered
+from nodes.dream_consolidator.distiller.distill import gathered, prepared
 from nodes.dream_consolidator.distiller.rates import peak_rate
 from nodes.dream_consolidator.distiller.teacher import appointed
 from nodes.dream_consolidator.distiller.workbench import Workbench
@@ -126,12 +126,12 @@ def _lessons(trial: Trial, directory: Path) -> tuple[list[Lesson], float]:
     """What the dream would learn from, and the seconds it took to gather."""
     from runtime.verifiers import load_verifiers
 
-    began = time.monotonic()
+    began, verifiers = time.monotonic(), load_verifiers()
     sealer = Sealer.load(private_directory(directory / "state"), PURPOSE)
     folder = trial.new_folder(directory / "jobs", sealer)
     bench = Workbench.prepare(folder, lambda: None, lambda *_: None, state_dir=directory / "state")
     with appointed(bench) as teacher:
-        found = gathered(teacher, bench, load_verifiers())
+        found = gathered(teacher, bench, prepared(bench, verifiers), verifiers)
     return list(found.learned), time.monotonic() - began
 
 

@@ -37,7 +37,8 @@ from nodes.dream_consolidator.distiller.trying import tried
 from nodes.dream_consolidator.distiller.workbench import Away, Roused, Workbench
 from nodes.dream_consolidator.job import AWAY, PURPOSE, ROUSED, JobFolder, Outcome
 from nodes.dream_consolidator.selection import lessons as sorting
-from nodes.dream_consolidator.selection.select import Lesson, Question
+from nodes.dream_consolidator.selection.lessons import SelfAsked
+from nodes.dream_consolidator.selection.select import Lesson, Material, Question
 from nodes.model_worker.loading import settled_device
 from protocol.messages.dream import DreamProgress
 from runtime.sealing import Sealer
@@ -94,15 +95,17 @@ def distill(bench: Workbench, verifiers: Sequence[Verifier], crew: Crew = ALONE)
 def distill_from(teacher: Teacher, bench: Workbench, verifiers: Sequence[Verifier], crew: Crew = ALONE) -> Outcome:
     """As `distill`, from this teacher."""
     folder = bench.folder
-    lessons = gathered(teacher, bench, verifiers)
-    before = tried(bench, "before", lessons.judging, bench.in_force, stage="teach")
-    base = tried(bench, "base", lessons.judging, None, stage="teach") if bench.in_force else None
+    mine = prepared(bench, verifiers)
+    # Before the teacher is asked: two models do not take turns in memory.
+    before = tried(bench, "before", mine.judging, bench.in_force, stage="teach")
+    base = tried(bench, "base", mine.judging, None, stage="teach") if bench.in_force else None
+    lessons = gathered(teacher, bench, mine, verifiers)
     trained, trials = Trained(), []
     if lessons.taught:
         trained = study(bench, teacher, lessons.learned, lessons.development, crew)
-        after = tried(bench, "after", lessons.judging, folder.candidate, stage="validate")
+        after = tried(bench, "after", mine.judging, folder.candidate, stage="validate")
         trials = sorting.trials(
-            lessons.judging,
+            mine.judging,
             taught=frozenset(lesson.stratum for lesson in lessons.taught),
             teacher=lessons.told,
             before=before,
@@ -129,29 +132,47 @@ def distill_from(teacher: Teacher, bench: Workbench, verifiers: Sequence[Verifie
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """What a dream rests on before its teacher is asked."""
+
+    material: Material
+    asked: SelfAsked
+    own: Mapping[str, str]
+    """Ident → the student's answer to what it asked itself."""
+
+    @property
+    def judging(self) -> Sequence[Question]:
+        return (*self.material.held_out, *self.asked.held_out)
+
+
+@dataclass(frozen=True)
 class Gathered:
-    """What is learned and what judges, each lesson with its answer."""
+    """What is learned, each lesson with its answer."""
 
     learned: Sequence[Lesson]
     development: Sequence[Lesson]
     taught: Sequence[Lesson]
     """Of those learned, the ones that the dream is for; the others rehearse."""
-    judging: Sequence[Question]
     told: Mapping[str, str]
     """Ident → the teacher's answer."""
     refuted: int
 
 
-def gathered(teacher: Teacher, bench: Workbench, verifiers: Sequence[Verifier]) -> Gathered:
-    """The student talks to itself and answers that; the teacher answers what has no trusted answer, and what judges."""
-    material, asked = bench.folder.material(), self_asked(bench)
+def prepared(bench: Workbench, verifiers: Sequence[Verifier]) -> Prepared:
+    """The student talks to itself and answers that."""
+    asked = self_asked(bench)
     own = answers(bench, "own", (*asked.lessons, *asked.development), bench.job.student, bench.in_force, whole=True)
-    asked = sorting.corrected(asked, own, verifiers)
-    judging = (*material.held_out, *asked.held_out)
-    told = kept(bench, "told", (*sorting.awaiting(material, asked), *judging), teacher.answers)
-    learned, refuted = sorting.answered((*material.lessons, *asked.lessons), own | told, verifiers)
-    development, _ = sorting.answered((*material.development, *asked.development), own | told, verifiers)
-    return Gathered(learned, development, sorting.taught(learned, material), judging, told, refuted)
+    return Prepared(bench.folder.material(), sorting.corrected(asked, own, verifiers), own)
+
+
+def gathered(teacher: Teacher, bench: Workbench, mine: Prepared, verifiers: Sequence[Verifier]) -> Gathered:
+    """The teacher answers what has no trusted answer, and what judges."""
+    material, asked = mine.material, mine.asked
+    told = kept(bench, "told", (*sorting.awaiting(material, asked), *mine.judging), teacher.answers)
+    known = {**mine.own, **told}
+    learned, refuted = sorting.answered((*material.lessons, *asked.lessons), known, verifiers)
+    development, _ = sorting.answered((*material.development, *asked.development), known, verifiers)
+    return Gathered(learned, development, sorting.taught(learned, material), told, refuted)
 
 
 class Reporter:
