@@ -29,7 +29,7 @@ from nodes.model_worker.transfer.manager import (
     forward_all,
 )
 from nodes.model_worker.transfer.maps import Card
-from nodes.model_worker.transfer.projector import Moments, Projector, Sources, explained, fitted
+from nodes.model_worker.transfer.projector import SUMS, Moments, Projector, Sources, explained, fitted
 from nodes.model_worker.transfer.surprise import Surprise, surprise
 from runtime.paths import private_directory, write_atomically
 
@@ -47,7 +47,6 @@ Report = Callable[[int, int], None]
 class Fitted:
     projector: Projector
     card: Card
-    surprises: Sequence[Surprise]
 
 
 def fit(
@@ -100,7 +99,7 @@ def fit(
         most=max(tails),
         parameters=projector.parameters,
     )
-    return Fitted(projector, card, surprises)
+    return Fitted(projector, card)
 
 
 @torch.inference_mode()
@@ -119,7 +118,7 @@ def _gathered(
         moments, done = _resumed(path, moments, what)
     try:
         for ids in contexts[done:]:
-            moments.add(_rows(source, here, ids), _rows(target, there, ids))
+            moments.add(_rows(here, _read(source, ids)), _rows(there, _read(target, ids)))
             done += 1
             if done % EVERY == 0:
                 _write(path, moments, what, done)
@@ -131,10 +130,14 @@ def _gathered(
     return moments
 
 
-def _rows(loaded: LoadedModel, features: Features, ids: Sequence[int]) -> Tensor:
+def _read(loaded: LoadedModel, ids: Sequence[int]) -> AttentionState:
     state = AttentionState(loaded.state.layers, len(ids), loaded.device)
     forward_all(loaded, state, ids)
-    return features.rows(state.piece(0, len(ids)), 0)
+    return state
+
+
+def _rows(features: Features, state: AttentionState) -> Tensor:
+    return features.rows(state.piece(0, len(state.ids)), 0)
 
 
 @torch.inference_mode()
@@ -143,15 +146,10 @@ def _measure(
 ) -> tuple[float, Surprise, float]:
     """R² of the rows, the target's surprise over the second half of the context, and the tail's nats a token."""
     told = round(TOLD * len(ids))
-    read = AttentionState(source.state.layers, told, source.device)
-    forward_all(source, read, ids[:told])
+    read, native, nothing = _read(source, ids[:told]), _read(target, ids[:told]), _read(target, ids[:EXACT])
+    rows = _rows(Features.of(source), read), _rows(Features.of(target), native)
     moved = CacheTransferManager(source, target, projector).move(ids[:told], read)
-    native, nothing = (AttentionState(target.state.layers, told, target.device) for _ in range(2))
-    forward_all(target, native, ids[:told])
-    forward_all(target, nothing, ids[:EXACT])
-    rest = ids[told:]
-    asked = [forward_all(target, state, rest) for state in (native, moved.state, nothing)]
-    rows = _rows(source, Features.of(source), ids[:told]), _rows(target, Features.of(target), ids[:told])
+    asked = [forward_all(target, state, ids[told:]) for state in (native, moved.state, nothing)]
     return explained(projector, *rows), surprise(*asked), moved.tail_nll
 
 
@@ -162,7 +160,7 @@ def _digest(contexts: Sequence[Sequence[int]]) -> str:
 def _write(path: Path, moments: Moments, what: str, done: int) -> None:
     from safetensors.torch import save
 
-    tensors = {name: getattr(moments, name) for name in ("sources", "targets", "within", "across", "squares")}
+    tensors = {name: getattr(moments, name) for name in SUMS}
     metadata = {"what": what, "done": str(done), "count": str(moments.count)}
     write_atomically(path, save(tensors, metadata=metadata))
 
@@ -176,7 +174,7 @@ def _resumed(path: Path, empty: Moments, what: str) -> tuple[Moments, int]:
             known = file.metadata() or {}
             if known.get("what") != what:
                 return empty, 0
-            for name in ("sources", "targets", "within", "across", "squares"):
+            for name in SUMS:
                 getattr(empty, name).copy_(file.get_tensor(name))
             empty.count = int(known["count"])
             return empty, int(known["done"])

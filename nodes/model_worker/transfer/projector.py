@@ -18,6 +18,9 @@ Sources = Literal["stacked", "nearest", "mapped"]
 _NEAREST = 3
 
 
+SUMS = ("sources", "targets", "within", "across")
+
+
 class Moments:
     """Sums over pairs of rows, in float64: more may always be added, and fits of different data add up."""
 
@@ -28,7 +31,6 @@ class Moments:
         self.targets = torch.zeros(target, dtype=torch.float64)
         self.within = torch.zeros(source, source, dtype=torch.float64)
         self.across = torch.zeros(source, target, dtype=torch.float64)
-        self.squares = torch.zeros(target, dtype=torch.float64)
 
     def add(self, source: Tensor, target: Tensor) -> None:
         """Rows [tokens, source] and [tokens, target] of the same tokens."""
@@ -40,7 +42,6 @@ class Moments:
         self.targets += target.sum(0)
         self.within += source.T @ source
         self.across += source.T @ target
-        self.squares += target.square().sum(0)
 
     def centred(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Means of both, covariance [source, source] and cross-covariance [source, target]."""
