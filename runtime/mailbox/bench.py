@@ -38,7 +38,7 @@ _STOP = b"stop"
 def measure(session: Session) -> Outcome:
     """Both ways in turn, in a new order every round; then many small letters."""
     directory = Path(tempfile.mkdtemp(prefix="sg"))
-    shared = Path(tempfile.mkdtemp(prefix="sage-bench-", dir=_shared()))
+    shared = Path(tempfile.mkdtemp(prefix="sage-bench-", dir=shared_memory_dir()))
     try:
         return asyncio.run(_measure(session, directory, shared))
     finally:
@@ -153,10 +153,3 @@ def _read(path: Path, writer: Connection, quiet: bool) -> None:
             if first or stop or not quiet:
                 writer.send((ended_ns, total))
             first = False
-
-
-def _shared() -> Path:
-    """Where memory is shared."""
-    directory = shared_memory_dir()
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return directory

@@ -5,7 +5,7 @@ states      uint64 [slots]
 tickets     uint64 [slots]: the order in which letters were begun
 sequences   uint64 [slots]: odd while a letter is written, even when it is whole
 next        uint64: the next ticket
-counts      uint64 [len(Counts)]: of all processes together
+counts      uint64 [len(COUNTS)]: of all processes together
 envelopes   one fixed-size record for each slot: what its letter is
 letters     [slots, bytes of a slot], each beginning on a page
 """
