@@ -8,6 +8,7 @@ from typing import Any
 from experiments.conversations.measures import Cell
 from experiments.conversations.world import World
 from protocol.messages.trust import Replayed
+from runtime.markdown import table
 
 
 def text(figures: Mapping[str, Any], nights: Sequence[Replayed], cells: Sequence[Cell], told: World, count: int) -> str:
@@ -39,7 +40,7 @@ def text(figures: Mapping[str, Any], nights: Sequence[Replayed], cells: Sequence
         "",
         nightly,
         "",
-        *_table(
+        *table(
             ("day", *figures["parts"], "right", "right, largest", "ATP saved", "what the night after found"),
             [
                 _day(number, day, nights[number] if number < len(nights) else None)
@@ -49,9 +50,9 @@ def text(figures: Mapping[str, Any], nights: Sequence[Replayed], cells: Sequence
         "",
         "## How long people waited",
         "",
-        *_table(("seconds", "p50", "p95", "p99", "turn by turn"), _times(figures["latency"])),
+        *table(("seconds", "p50", "p95", "p99", "turn by turn"), _times(figures["latency"])),
         "",
-        *_table(
+        *table(
             (
                 "answered by",
                 "turns",
@@ -70,14 +71,14 @@ def text(figures: Mapping[str, Any], nights: Sequence[Replayed], cells: Sequence
         "",
         beside,
         "",
-        *_table(
+        *table(
             ("level", "context", "trust", "interval", "Beta", "right", "interval", "outcomes", ""),
             [_cell(cell) for cell in cells],
         ),
         "",
         "## What overruled trust and price",
         "",
-        *_table(("override", "answers"), [(name, str(times)) for name, times in figures["overrides"].items()]),
+        *table(("override", "answers"), [(name, str(times)) for name, times in figures["overrides"].items()]),
         "",
         "ATP of the whole system by purpose: "
         + ", ".join(f"{purpose} {atp:.1f}" for purpose, atp in figures["spent"].items())
@@ -136,11 +137,3 @@ def _cell(cell: Cell) -> tuple[str, ...]:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [_line(heads), "|" + "---|" * len(heads), *(_line(row) for row in rows)]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

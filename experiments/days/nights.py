@@ -43,6 +43,7 @@ class Night(msgspec.Struct, frozen=True, kw_only=True):
     in_force: list[Adapter]
     """What the levels that learn answer with the next day; an empty digest: their own weights."""
     offered: int
+    """Since the one before."""
     examples: int
     """In the store."""
     wall_s: float
@@ -74,6 +75,8 @@ class Nights:
         levels = model_levels.load()
         self._students = settings.students
         self._clock = Simulated()
+        self._offered = 0
+        """Since the last dream."""
         self._collector = Collector(
             directory / "examples.sqlite", Sealer.load(state, PURPOSE), settings.collect, levels.names
         )
@@ -102,22 +105,37 @@ class Nights:
         record = self._records / f"{place:03}.json"
         if record.exists():
             return msgspec.json.decode(record.read_bytes(), type=Night)
-        self._clock.now_ns = BEGIN_NS + place * DAY_S * 10**9
+        self.offer(kept, place * DAY_S)
+        night = self.dream(f"night-{place:03}", place * DAY_S + HOUR_OF_DREAMS * 3600, report)
+        write_atomically(record, msgspec.json.encode(night))
+        return night
+
+    def offer(self, kept: Sequence[Keep], at_s: float) -> None:
+        """Offer exchanges `at_s` into the first day."""
+        self._clock.now_ns = BEGIN_NS + round(at_s * 10**9)
         for keep in kept:
             self._collector.offer(keep, self._clock.now_ns)
-        self._clock.now_ns += round(HOUR_OF_DREAMS * 3600 * 10**9)
+            self._offered += 1
+
+    def backlog(self, at_s: float) -> int:
+        """Exchanges that a dream would learn from then, 0 where none would begin."""
+        self._clock.now_ns = BEGIN_NS + round(at_s * 10**9)
+        return self._dreamer.backlog().examples
+
+    def dream(self, ident: str, at_s: float, report: Callable[[str], None]) -> Night:
+        """Dream then, if a dream is due. Raises SageError where it was stopped: the same call goes on with it."""
+        self._clock.now_ns = BEGIN_NS + round(at_s * 10**9)
         began = time.monotonic()
-        completed = self._dream(f"night-{place:03}", report)
-        night = Night(
+        completed = self._dream(ident, report)
+        offered, self._offered = self._offered, 0
+        return Night(
             completed=completed,
             in_force=[self._adapters.current(level) for level in self._students],
-            offered=len(kept),
+            offered=offered,
             examples=self._collector.count,
             wall_s=time.monotonic() - began,
             code=code_version(),
         )
-        write_atomically(record, msgspec.json.encode(night))
-        return night
 
     def _dream(self, ident: str, report: Callable[[str], None]) -> DreamCompleted:
         if (known := self._journal.find(ident)) is not None:  # it was stopped between the dream and its record

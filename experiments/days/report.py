@@ -11,6 +11,7 @@ from experiments.days.measures import at_the_end, behind, lowest
 from experiments.days.nights import Night
 from experiments.days.world import World
 from experiments.trust.rivals import LARGEST, LEVELS
+from runtime.markdown import table
 
 Found = Mapping[str, Sequence[Lasted]]
 
@@ -55,12 +56,12 @@ def text(found: Found, arms: Sequence[Arm], world: World, digest: str) -> str:
     lines = [
         told,
         "",
-        *_table(_ARMS, [_arm(name, lasted) for name, lasted in found.items()]),
+        *table(_ARMS, [_arm(name, lasted) for name, lasted in found.items()]),
         "",
         *(f"- **{arm.name}**: {arm.what}" for arm in arms),
     ]
     for name, lasted in found.items():
-        lines += ["", f"## {name}", "", *_table(_DAYS, [_day(at, one) for at, one in enumerate(lasted, start=1)])]
+        lines += ["", f"## {name}", "", *table(_DAYS, [_day(at, one) for at, one in enumerate(lasted, start=1)])]
         whys = [f"- day {at}: {one.night.completed.why}" for at, one in enumerate(lasted, start=1) if one.night]
         lines += ["", "What came of the nights:", "", *whys] if whys else []
     versions = {one.night.code for lasted in found.values() for one in lasted if one.night is not None}
@@ -147,11 +148,3 @@ def _dreams(lasted: Sequence[Lasted]) -> list[Night]:
 
 def _rounded(shares: Mapping[str, float]) -> dict[str, float]:
     return {name: round(share, 4) for name, share in shares.items()}
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [_line(heads), "|" + "---|" * len(heads), *(_line(row) for row in rows)]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

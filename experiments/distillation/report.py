@@ -9,6 +9,7 @@ from experiments.distillation.measures import Change, interval
 from experiments.distillation.trial import Found
 from experiments.distillation.world import World
 from runtime.bench.statistics import median
+from runtime.markdown import table
 
 Each = Mapping[int, tuple[Change, Found]]
 """Day → what one arm came to."""
@@ -39,7 +40,7 @@ def text(found: Mapping[str, Each], what: Mapping[str, str], world: World, diges
         f"{world.weak:.0%} of right as it was released. World sha256 `{digest}`."
     )
     rows = [_row(name, each) for name, each in found.items() if each]
-    lines = [told, "", *_table(_HEADS, rows), "", *(f"- **{name}**: {what[name]}" for name in found)]
+    lines = [told, "", *table(_HEADS, rows), "", *(f"- **{name}**: {what[name]}" for name in found)]
     return "\n".join(lines)
 
 
@@ -119,11 +120,3 @@ def _row(name: str, each: Each) -> tuple[str, ...]:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [_line(heads), "|" + "---|" * len(heads), *(_line(row) for row in rows)]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -34,12 +34,18 @@ Found = Mapping[str, Sequence[Measured]]
 """Rival → what was measured of it, seed by seed."""
 
 
-def measure(session: Session, course: str, path: Path | None) -> Outcome:
-    world = load()
+def machine(path: Path | None) -> tuple[Path, MetabolismConfig]:
+    """Its file and what stands there; the shipped one without a path. Raises ConfigError."""
     file = path or paths.shipped("configs/metabolism.yaml")
     settings = config.load(file, MetabolismConfig)
     if wrong := misordered(settings):
         raise ConfigError("; ".join(wrong), place=str(file))
+    return file, settings
+
+
+def measure(session: Session, course: str, path: Path | None) -> Outcome:
+    world = load()
+    file, settings = machine(path)
     if course not in world.days:
         raise ConfigError(f"{course!r} is not one of {', '.join(world.days)}", place="--course")
     days = QUICK_DAYS if session.quick else DAYS

@@ -11,6 +11,7 @@ import msgspec
 
 from experiments.metabolism import rivals, world
 from experiments.metabolism.course import Course, Fate
+from experiments.metabolism.dreams import Assumed
 from experiments.metabolism.life import live
 from experiments.metabolism.world import DAY_S, Question, Stream, World
 from nodes.metabolic_controller.config import MetabolismConfig
@@ -42,7 +43,7 @@ def defects(given: World, settings: MetabolismConfig, busy: Stream, seed: int) -
 
 def _idle(given: World, settings: MetabolismConfig) -> Defect:
     most = max(
-        len(live(given, SILENCE, rivals.this_machine(settings, given, start=start), lessons=LESSONS).entered)
+        len(live(given, SILENCE, rivals.this_machine(settings, given, start=start), Assumed(given, LESSONS)).entered)
         for start in Metabolic
     )
     here = f"at most {most} transitions in a day of silence, from whatever state"
@@ -57,7 +58,7 @@ def _focus_rests(given: World, settings: MetabolismConfig) -> Defect:
 
 def _dream_ends_at_noon(given: World, settings: MetabolismConfig) -> Defect:
     noon = msgspec.structs.replace(given, begins=NOON)
-    course = live(noon, SILENCE, rivals.this_machine(settings, noon, start=Metabolic.REST), lessons=LESSONS)
+    course = live(noon, SILENCE, rivals.this_machine(settings, noon, start=Metabolic.REST), Assumed(noon, LESSONS))
     dreamt, ended = _first(course, Metabolic.DREAM), None
     if dreamt is not None:
         ended = next((one.at_s for one in course.entered if one.left is Metabolic.DREAM), None)

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from experiments.metabolism.course import Course, Entered, Fate, Look, Told
-from experiments.metabolism.dreams import Dreams
+from experiments.metabolism.dreams import Assumed, Dreams, Source
 from experiments.metabolism.models import Models
 from experiments.metabolism.timeline import Timeline
 from experiments.metabolism.world import PATTERN, LevelCost, Question, Stream, World
@@ -23,13 +23,13 @@ from protocol.messages.metabolism import Policy, Reserve, Settle
 NOBODY = "nobody"
 
 
-def live(world: World, stream: Stream, whole: Metabolism, *, lessons: int = 0) -> Course:
+def live(world: World, stream: Stream, whole: Metabolism, source: Source | None = None) -> Course:
     """What becomes of `whole` in the world. It is used up.
 
-    `lessons`: answers that wait to be learned from when it begins.
+    `source`: what dreams learn from, if not all that is answered, as the world says.
     """
-    life = _Life(world, stream, whole)
-    life.dreams.learn(lessons)
+    life = _Life(world, stream, whole, source or Assumed(world))
+    life.dreams.say()
     return life.course()
 
 
@@ -46,14 +46,14 @@ class _Turn:
 
 
 class _Life:
-    def __init__(self, world: World, stream: Stream, whole: Metabolism) -> None:
+    def __init__(self, world: World, stream: Stream, whole: Metabolism, source: Source) -> None:
         self.world = world
         self.stream = stream
         self.whole = whole
         self.start = whole.standing.state
         self.timeline = Timeline()
         self.models = Models(world.levels, lambda level, atp: self._settle("load", f"{level} {self.models.loads}", atp))
-        self.dreams = Dreams(world, self.timeline, self._dreamt, self._told_backlog)
+        self.dreams = Dreams(world, self.timeline, source, self._dreamt, self._told_backlog)
         self.ranks = {level.name: level for level in world.levels}
         self.kept: dict[str, str] = {}
         """Conversation → the level that answered in it last."""
@@ -187,7 +187,7 @@ class _Life:
         self.answering = None
         self.kept[turn.question.conversation] = turn.level
         if fate is Fate.ANSWERED:
-            self.dreams.learn(1)
+            self.dreams.learn(turn.question.ident)
         self._tell(turn, fate, first_s, atp)
         self._answer_next()
 

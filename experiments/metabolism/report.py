@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.metabolism.forerunner import Defect
 from experiments.metabolism.measures import Measured, together
 from experiments.metabolism.rivals import AWAKE, THIS
 from runtime.bench.statistics import median
+from runtime.markdown import table
 from runtime.units import format_duration
 
 
 def text(
     found: Mapping[str, Sequence[Measured]],
     could: Mapping[float, tuple[float, float | None]],
-    table: Mapping[str, Mapping[str, Sequence[Measured]]],
+    varied: Mapping[str, Mapping[str, Sequence[Measured]]],
     others: Mapping[str, Sequence[Measured]],
     looked: Sequence[Defect],
     digests: Mapping[str, str],
@@ -23,7 +24,7 @@ def text(
     picture: str,
 ) -> str:
     seeds, hours = len(found[THIS]), found[THIS][0].hours
-    awake = next(iter(table.values()))[AWAKE]
+    awake = next(iter(varied.values()))[AWAKE]
     told = (
         f"{seeds} courses of {hours:g} hours, each lived by every rival: the same questions, costs and luck. "
         f"SHA-256 of the world `{digests['world']}`, of the courses drawn `{digests['courses']}`, of the machine "
@@ -41,7 +42,7 @@ def text(
         "",
         "## Dreams, by when idle is said to begin",
         "",
-        *_table(
+        *table(
             ("nobody has stirred for", "hours that dreams could get, all courses", "share they got"),
             [(format_duration(quiet), f"{hours:.1f}", _percent(share)) for quiet, (hours, share) in could.items()],
         ),
@@ -52,21 +53,21 @@ def text(
         "",
         f"## What the figures hang on: the world, one thing at a time ({len(awake)} days each)",
         "",
-        *_table(
+        *table(
             ("world", "saved", "saved without dreams", *_COLUMNS),
-            [_varied(name, pair) for name, pair in table.items()],
+            [_varied(name, pair) for name, pair in varied.items()],
         ),
         "",
         f"## The machine otherwise ({len(awake)} days each)",
         "",
-        *_table(
+        *table(
             ("machine", "saved", "saved without dreams", *_COLUMNS),
             [_varied(name, {AWAKE: awake, THIS: each}) for name, each in others.items()],
         ),
         "",
         "## The forerunner's defects",
         "",
-        *_table(
+        *table(
             ("the forerunner", "here", ""),
             [(defect.forerunner, defect.here, "gone" if defect.gone else "still there") for defect in looked],
         ),
@@ -170,7 +171,7 @@ def _compared(found: Mapping[str, Sequence[Measured]]) -> list[str]:
         "flaps",
         "hours a day in each state",
     )
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _spending(found: Mapping[str, Sequence[Measured]]) -> list[str]:
@@ -184,20 +185,12 @@ def _spending(found: Mapping[str, Sequence[Measured]]) -> list[str]:
         )
         for name, one in ones.items()
     ]
-    return _table(("rival", *purposes, "lowest ATP at any time"), rows)
+    return table(("rival", *purposes, "lowest ATP at any time"), rows)
 
 
 def _often(one: Measured) -> str:
     idle = f"{one.idle_transitions / one.idle_hours:.2f}" if one.idle_hours else "-"
     return f"{one.transitions / one.hours:.2f}, {idle}"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [_line(heads), "|" + "---|" * len(heads), *(_line(row) for row in rows)]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 def _percent(share: float | None) -> str:

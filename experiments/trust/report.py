@@ -9,6 +9,7 @@ from experiments.trust.measures import PRICES, Breakage, Measured
 from experiments.trust.rivals import LEVELS
 from experiments.trust.world import World
 from runtime.bench.statistics import median
+from runtime.markdown import table
 
 
 def text(
@@ -37,13 +38,13 @@ def text(
         "",
         "Medians of the courses; in brackets the worst one.",
         "",
-        *_table(_HEADS, [_row(name, each) for name, each in found.items()]),
+        *table(_HEADS, [_row(name, each) for name, each in found.items()]),
         "",
         "## The oracle frontier",
         "",
         "Who knew every outcome beforehand and took one level for each question, price by price; mean of the courses.",
         "",
-        *_table(
+        *table(
             ("price", "saved", "right"),
             [
                 (f"{price:g}", f"{saved:.1%}", f"{right:.2%}")
@@ -53,7 +54,7 @@ def text(
         "",
         "## Prices that the nights found",
         "",
-        *_table(
+        *table(
             ("course", "night by night"),
             [
                 (str(at), ", ".join("none" if one is None else f"{one:g}" for one in each))
@@ -69,7 +70,7 @@ def text(
         "",
         broke,
         "",
-        *_table(_BREAKS, [_broken(at, one) for at, one in enumerate(broken)]),
+        *table(_BREAKS, [_broken(at, one) for at, one in enumerate(broken)]),
     ]
     return "\n".join(lines)
 
@@ -146,11 +147,3 @@ def _broken(at: int, one: Breakage) -> tuple[str, ...]:
         "-" if one.recovered is None else f"{one.recovered} questions",
         f"{one.loss:.2%}",
     )
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [_line(heads), "|" + "---|" * len(heads), *(_line(row) for row in rows)]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

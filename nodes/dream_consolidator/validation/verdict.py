@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from protocol.messages.dream import DreamCompleted
+from runtime.markdown import table
 
 
 def page(completed: DreamCompleted) -> str:
@@ -16,7 +15,7 @@ def page(completed: DreamCompleted) -> str:
             (check.name, check.required, check.found, "passed" if check.passed else "**failed**")
             for check in completed.checks
         ]
-        lines += ["## Checks", "", *_table(("check", "required", "found", ""), rows), ""]
+        lines += ["## Checks", "", *table(("check", "required", "found", ""), rows), ""]
     if completed.results:
         compared = any(result.base is not None for result in completed.results)
         rows_of_skills = [
@@ -25,7 +24,7 @@ def page(completed: DreamCompleted) -> str:
             for result in completed.results
         ]
         head = ("skill", "questions", "before", "after", *(("own model",) if compared else ()))
-        lines += ["## Skills", "", *_table(head, rows_of_skills), ""]
+        lines += ["## Skills", "", *table(head, rows_of_skills), ""]
     lines.append(
         f"{completed.examples} examples in the store, {completed.seconds:.0f} s, "
         f"{completed.cpu_s:.0f} processor seconds in the last stretch."
@@ -35,11 +34,3 @@ def page(completed: DreamCompleted) -> str:
 
 def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.1%}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [_line(head), "|" + "---|" * len(head), *map(_line, rows)]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from experiments.metabolism import rivals
 from experiments.metabolism import world as worlds
 from experiments.metabolism.course import Fate
+from experiments.metabolism.dreams import Assumed
 from experiments.metabolism.life import live
 from experiments.metabolism.world import Question, Stream
 from nodes.metabolic_controller import energy
@@ -94,7 +95,7 @@ def test_enough_failures_let_the_largest_level_answer_alone():
 
 def test_a_dream_that_is_interrupted_goes_on_and_takes_no_longer_than_its_work_and_the_resuming():
     settled = SETTINGS.dream.after
-    course = live(NOON, hours(1, question(settled + 40.0)), machine(), lessons=20)
+    course = live(NOON, hours(1, question(settled + 40.0)), machine(), Assumed(NOON, 20))
     legs = [leg for leg in course.legs if not leg.vain]
     assert [leg.finished for leg in legs] == [False, True]
     work = NOON.dream.fixed + 20 * NOON.dream.lesson + NOON.dream.resume
@@ -154,7 +155,7 @@ def test_every_question_is_told_once_and_every_atp_is_accounted_for(asked, rival
         "chance": lambda: rivals.by_chance(SETTINGS, NOON, transitions=20.0, seed=1),
     }[rival]()
     stream = hours(2, *sorted(asked, key=lambda one: one.at_s))
-    course = live(NOON, stream, whole, lessons=lessons)
+    course = live(NOON, stream, whole, Assumed(NOON, lessons))
     assert sorted(told.question.ident for told in course.told) == sorted(one.ident for one in asked)
     said = energy.statement(whole.account, whole.config.energy)
     assert said.opening + said.income - sum(said.spent.values()) == pytest.approx(said.atp, abs=1e-6)
