@@ -17,7 +17,7 @@ def test_the_rate_falls_with_width() -> None:
 
 def test_narrow_models_learn_faster_up_to_a_highest_rate() -> None:
     full = configuration.load().train
-    assert peak_rate(448, full) == pytest.approx(4e-5)
+    assert peak_rate(448, full) == pytest.approx(2**1.75 * 1e-5)
     assert peak_rate(16, full) == pytest.approx(1e-3)
 
 
