@@ -29,6 +29,8 @@ from nodes.model_worker.errors import (
     StateOutOfReach,
     UnknownSession,
 )
+from nodes.model_worker.kv.codecs.choosing import codecs_of, usual
+from nodes.model_worker.kv.codecs.learned import FOLDER as FITS
 from nodes.model_worker.kv.exactness import Exactness
 from nodes.model_worker.kv.sessions import Session, Sessions
 from nodes.model_worker.kv.shelf import Shelf
@@ -118,8 +120,12 @@ class Engine:
             raise
 
     def _hold(self, model: LoadedModel, took: Effort) -> LoadedModel:
+        try:
+            self._sessions = self._new_sessions(model)
+        except ModelError as error:
+            self.problem = str(error)
+            raise
         self._model = model
-        self._sessions = self._new_sessions(model)
         self._info = _info(self.level, model, took.seconds)
         self._loaded(took)
         return model
@@ -149,6 +155,7 @@ class Engine:
                 model=self.level.model,
                 shape=model.state,
                 size=size,
+                codecs=codecs_of(model, self.level.codec, self._vault.directory.with_name(FITS)),
                 room=self.level.state,
                 clock=self._clock,
                 noticed=self._noticed,
@@ -300,7 +307,7 @@ class Engine:
             wanted, ids = session.wanted, [*session.ids, 0]
             try:
                 admit = partial(self._admit_all, model, len(ids))
-                laid = self._sessions.lay(session, ids, load_anyway=True, admit=admit)
+                laid = self._sessions.lay(session, ids, usual(self.level.codec), load_anyway=True, admit=admit)
             finally:
                 session.wanted = wanted
         return StateResumed(

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from nodes.model_worker import generation, loading
 from nodes.model_worker.kv.chunkfile import Content
+from nodes.model_worker.kv.codecs.choosing import codecs_of
+from nodes.model_worker.kv.codecs.learned import FOLDER as FITS
 from nodes.model_worker.kv.exactness import Exactness, exactness
 from nodes.model_worker.kv.manifest import Manifest
 from nodes.model_worker.kv.prune import SINKS
-from nodes.model_worker.kv.shelf import tensor_of
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.kv.vault import Vault
 from nodes.model_worker.levels import Level
@@ -152,7 +153,8 @@ def explorer(vault: Vault, level: Level, fingerprint: dict[str, str], kept: Mani
     """Read all of a conversation. Raises Unreadable, and the errors of loading."""
     model = loading.load(level)
     contents: list[Content] = [vault.read_chunk(chunk.address, fingerprint) for chunk in kept.line]
-    state = torch.cat([tensor_of(content) for content in contents], dim=3)
+    codecs = codecs_of(model, level.codec, vault.directory.with_name(FITS))
+    state = torch.cat([codecs.tensor(content) for content in contents], dim=3)
     ids = [token for content in contents for token in content.ids]
     classes = [exactness(content.exactness) for content in contents for _ in content.ids]
     return Explorer(model, state, ids, classes)

@@ -62,6 +62,9 @@ class Level(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Bytes of memory for attention state, all conversations together."""
     disk: Size = 1 << 30
     """Bytes of disk for attention state that outlives the process; 0 keeps none."""
+    codec: Literal["lossless", "raw", "int8", "int4", "int3", "learned"] = "lossless"
+    """How attention state is made small on the disk. What is not `lossless` or `raw` comes back a little different: a
+    conversation goes on from it unless a request asks for more. `learned` wants `sage kv fit LEVEL`."""
     shared: Size = 64 << 20
     """Bytes of shared memory in which the workers of this host find each other's chunks; 0 shares none."""
     backend: Literal["transformers", "openai"] = "transformers"

@@ -12,6 +12,7 @@ from nodes.model_worker.confidence import confidence
 from nodes.model_worker.errors import ContextTooLong
 from nodes.model_worker.generation import Interrupted, Step
 from nodes.model_worker.kv.answers import Answers
+from nodes.model_worker.kv.codecs.choosing import usual
 from nodes.model_worker.kv.exactness import Exactness, exactness
 from nodes.model_worker.kv.prune import SINKS
 from nodes.model_worker.kv.sessions import Laid, Session, Sessions
@@ -116,6 +117,8 @@ class Turn:
         return len(prompt.ids) + min(self._limit(prompt), ROOM)
 
     def _wanted(self) -> Exactness:
+        if not self.request.exactness:
+            return usual(self.level.codec)
         try:
             return max(exactness(self.request.exactness), Exactness.LOSSY)
         except ValueError as error:

@@ -30,9 +30,10 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None = None
     stop: list[str] = []
     """Texts before which the answer ends."""
-    exactness: str = "continuous"
+    exactness: str = ""
     """The least that kept attention state must be worth to be reused: `continuous`, as if the conversation had never
-    been interrupted, or `cold`, bit for bit as if all of it were computed now."""
+    been interrupted; `cold`, bit for bit as if all of it were computed now; or `lossy`, as it was kept with fewer bits.
+    Empty: `lossy` where the level's configuration has it kept so, else `continuous`."""
     overflow: str = "refuse"
     """What to do with a conversation that is too long for the model or for the memory there is: `refuse`, with the
     limit; `shorten`: leave out its oldest exchanges and say how many messages that were; or `prune`, for the memory

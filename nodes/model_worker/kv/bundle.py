@@ -18,8 +18,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from nodes.model_worker.kv import codec
-from nodes.model_worker.kv.chunkfile import Content, Newer, Unreadable, decoded, item_bytes
+from nodes.model_worker.kv.chunkfile import Content, Newer, Unreadable, decoded, item_bytes, packed_layers
+from nodes.model_worker.kv.codecs import lossless
 from nodes.model_worker.kv.exactness import exactness
 from nodes.model_worker.kv.manifest import KeptChunk, Manifest
 from nodes.model_worker.kv.vault import Vault, model_word
@@ -54,6 +54,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     start: int
     model: str
     layers: list[bytes]
+    codec: str = lossless.NAME
 
 
 def export(vault: Vault, fingerprint: dict[str, str], kept: Manifest, file: BinaryIO, now_ns: int) -> int:
@@ -156,7 +157,6 @@ def _read_head(reader: _Reader) -> Head:
 
 
 def _record(content: Content) -> Record:
-    item = item_bytes(content.dtype)
     return Record(
         ids=list(content.ids),
         exactness=content.exactness,
@@ -165,14 +165,17 @@ def _record(content: Content) -> Record:
         shape=content.shape,
         start=content.start,
         model=content.model,
-        layers=[codec.encode(layer, item) for layer in content.layers],
+        layers=packed_layers(content),
+        codec=content.codec,
     )
 
 
 def _check_record(record: Record, start: int, what: str, *, last: bool) -> None:
     """Raises Unreadable unless it is what follows `start` tokens."""
     tokens, shape = len(record.ids), record.shape
-    if len(shape) != 5 or min(shape) < 1 or shape[1] != 2 or len(record.layers) != shape[0]:
+    if len(shape) != 5 or min(shape) < 1 or shape[1] != 2:
+        raise Unreadable(f"{what} is nothing in the shape {shape}")
+    if record.codec in lossless.NAMES and len(record.layers) != shape[0]:
         raise Unreadable(f"{what} has {len(record.layers)} layers in the shape {shape}")
     if record.start != start or shape[3] != tokens or tokens > record.size or (tokens < record.size and not last):
         raise Unreadable(f"{what} has {tokens} of {record.size} ids from {record.start} on in the shape {shape}")
@@ -192,7 +195,9 @@ def _content(record: Record, head: Head, parent: str) -> Content:
     for length in record.shape[1:]:
         size *= length
     try:
-        layers = [codec.decode(layer, size, item) for layer in record.layers]
+        layers = record.layers
+        if record.codec in lossless.NAMES:
+            layers = [lossless.decode(record.codec, layer, size, item) for layer in record.layers]
     except ValueError as error:
         raise Unreadable(f"a layer does not unpack: {error}") from error
     return Content(
@@ -206,6 +211,7 @@ def _content(record: Record, head: Head, parent: str) -> Content:
         start=record.start,
         model=record.model,
         layers=layers,
+        codec=record.codec,
         origin=head.by,
     )
 

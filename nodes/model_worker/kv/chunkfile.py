@@ -7,6 +7,7 @@
     ...         public header, msgpack: fingerprint, class, codec, dtype, shape, parent, salt, lengths of what follows
     ...         private header, sealed: token ids, where they start, who made it when, signature
     ...         the layers one after the other, each packed (`codec`) and sealed by itself, so that they can be streamed
+                (a lossy codec's parts likewise)
 
 Every file is sealed under a key of its own, derived from the host's secret and the salt (AES-256-GCM). All that comes
 before a sealed part is bound to it, and so is its number: nothing of a file can be changed, cut, or taken from another
@@ -23,7 +24,7 @@ from typing import TypeVar
 
 import msgspec
 
-from nodes.model_worker.kv import codec
+from nodes.model_worker.kv.codecs import lossless
 from nodes.model_worker.kv.exactness import exactness
 from protocol.errors import SealError
 from runtime.identity import HostIdentity, verify
@@ -74,7 +75,7 @@ class Public(msgspec.Struct, frozen=True, kw_only=True):
     private: int
     """Bytes of the private header."""
     layers: list[int]
-    """Bytes of each layer."""
+    """Bytes of each layer, or of each part that a lossy codec made."""
 
 
 class Private(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +85,7 @@ class Private(msgspec.Struct, frozen=True, kw_only=True):
     start: int
     """Of the first token in the conversation."""
     digest: bytes
-    """SHA-256 of the layers, unpacked."""
+    """SHA-256 of the layers, unpacked; of a lossy codec's parts as they are."""
     by: str
     """LCT of the host that computed it."""
     key: bytes
@@ -114,7 +115,12 @@ class Content:
     origin: str = field(default="", kw_only=True)
     """LCT of the host it was imported from."""
     layers: list[bytes]
-    """Of each layer [2, kv_heads, tokens, head_dim] in C order."""
+    """Of each layer [2, kv_heads, tokens, head_dim] in C order; the parts that a lossy codec made of them."""
+    codec: str = lossless.NAME
+
+    @property
+    def lossy(self) -> bool:
+        return self.codec not in lossless.NAMES
 
 
 class Keys:
@@ -157,7 +163,7 @@ def pack(keys: Keys, content: Content, made_ns: int) -> tuple[str, bytes]:
             signature=identity.sign(_statement(name, by, made_ns, content.model, content.origin)),
         )
     )
-    packed = [codec.encode(layer, item_bytes(content.dtype)) for layer in content.layers]
+    packed = packed_layers(content)
     overhead = len(sealer.seal(b"", b""))
     public = Public(
         fingerprint=content.fingerprint,
@@ -165,7 +171,7 @@ def pack(keys: Keys, content: Content, made_ns: int) -> tuple[str, bytes]:
         size=content.size,
         dtype=content.dtype,
         shape=content.shape,
-        codec=codec.NAME,
+        codec=content.codec,
         parent=content.parent,
         salt=salt,
         private=len(private) + overhead,
@@ -216,14 +222,15 @@ def unpack(keys: Keys, data: bytes, name: str) -> Content:
     at = end + public.private
     if at + sum(public.layers) != len(data):
         raise Unreadable(f"{len(data)} bytes instead of {at + sum(public.layers)}")
-    if len(public.layers) != public.shape[0]:
+    lossy = public.codec not in lossless.NAMES
+    if not lossy and len(public.layers) != public.shape[0]:
         raise Unreadable(f"{len(public.layers)} layers instead of {public.shape[0]}")
     layers = []
     for number, length in enumerate(public.layers, start=1):
         packed = _opened(sealer, data[at : at + length], _bound(head, number), f"layer {number}")
         at += length
         try:
-            layers.append(codec.decode(packed, sizes, item_bytes(public.dtype)))
+            layers.append(packed if lossy else lossless.decode(public.codec, packed, sizes, item_bytes(public.dtype)))
         except ValueError as error:
             raise Unreadable(f"layer {number} does not unpack: {error}") from error
     if _digest(layers) != private.digest:
@@ -240,7 +247,15 @@ def unpack(keys: Keys, data: bytes, name: str) -> Content:
         model=private.model,
         origin=private.origin,
         layers=layers,
+        codec=public.codec,
     )
+
+
+def packed_layers(content: Content) -> list[bytes]:
+    """As they are written: lossless ones made small, the parts of a lossy codec as they are."""
+    if content.lossy:
+        return content.layers
+    return [lossless.encode(content.codec, layer, item_bytes(content.dtype)) for layer in content.layers]
 
 
 def decoded(data: bytes, kind: type[T], what: str) -> T:
@@ -269,8 +284,6 @@ def _open_private(keys: Keys, data: bytes, public: Public, end: int) -> Private:
 def _check(public: Public) -> None:
     if len(public.shape) != 5 or min(public.shape) < 1:
         raise Unreadable(f"its shape is {public.shape}")
-    if public.codec != codec.NAME:
-        raise Unreadable(f"packed by {public.codec!r}, this program knows {codec.NAME!r}")
     try:
         exactness(public.exactness)
     except ValueError as error:
@@ -297,7 +310,9 @@ def _named(keys: Keys, public: Public, private: Private) -> bytes:
 
 def _address(keys: Keys, of: Content | Public, ids: Sequence[int], start: int, digest: bytes) -> bytes:
     kind = (sorted(of.fingerprint.items()), of.exactness, of.size, of.dtype, of.shape, of.parent, list(ids), start)
-    return keys.name(msgspec.msgpack.encode(kind), digest)
+    # The bits that a lossless codec gives back are the same, whichever it is.
+    by = () if of.codec in lossless.NAMES else (of.codec.encode(),)
+    return keys.name(msgspec.msgpack.encode(kind), digest, *by)
 
 
 def _digest(layers: Sequence[bytes]) -> bytes:

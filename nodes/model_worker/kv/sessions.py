@@ -66,8 +66,12 @@ class Disk(Protocol):
     """Where conversations survive the process. `nodes.model_worker.kv.shelf` is one.
 
     `recall` gives a word of why there is nothing, "" where there never was. `read` raises ChunkUnusable. `waiting` is
-    what a chunk holds that is to be written, None once it is or never will be.
+    what a chunk holds that is to be written, None once it is or never will be. `keeps`: the highest class that comes
+    back.
     """
+
+    @property
+    def keeps(self) -> Exactness: ...
 
     def recall(self, name: str) -> Recalled | str: ...
     def discover(self, parent: Chunk, ids: tuple[int, ...]) -> Kept | None: ...
@@ -264,7 +268,7 @@ class Sessions:
         """A conversation that is to be cold and has whole chunks that are not; the least recently used of them."""
         for name, session in self._kept.items():
             if session.wanted is Exactness.COLD and any(
-                len(chunk.ids) == self._tree.size and chunk.exactness is not Exactness.COLD
+                len(chunk.ids) == self._tree.size and Exactness.LOSSY < chunk.exactness < Exactness.COLD
                 for chunk in session.end.line()
             ):
                 return name
@@ -584,6 +588,8 @@ class Sessions:
 
     def _evict(self, chunk: Chunk) -> None:
         chunk.data = None
+        if self._disk is not None and not chunk.pins:
+            chunk.exactness = min(chunk.exactness, self._disk.keeps)
         self.counts.evicted += 1
         if not (chunk.pins or self._lies_elsewhere(chunk)):
             self.counts.lost += 1

@@ -12,12 +12,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from nodes.model_worker.kv.answers import Answers
 from nodes.model_worker.kv.chunkfile import Content, Unreadable
+from nodes.model_worker.kv.codecs.codec import Codecs
 from nodes.model_worker.kv.exactness import Exactness, exactness
 from nodes.model_worker.kv.hot import Mapped
 from nodes.model_worker.kv.manifest import KeptChunk, Manifest
@@ -44,6 +44,7 @@ class Shelf:
         model: str,
         shape: StateShape,
         size: int,
+        codecs: Codecs | None = None,
         room: int = 1 << 30,
         clock: Clock | None = None,
         noticed: Callable[[], None] = lambda: None,
@@ -59,6 +60,7 @@ class Shelf:
         self._model = model
         self._shape = shape
         self._size = size
+        self._codecs = codecs or Codecs()
         self._room = room
         self._clock = clock or Clock()
         self._noticed = noticed
@@ -128,8 +130,12 @@ class Shelf:
                 f"chunk {chunk.address[:12]}: {content.dtype} {content.shape} is not this model's"
                 f" {self._shape.dtype} {self._shape.of(len(content.ids))}"
             )
+        try:
+            data = self._codecs.tensor(content)
+        except Unreadable as error:
+            raise ChunkUnusable(f"chunk {chunk.address[:12]}: {error}") from error
         self._share(chunk.address, content)
-        return tensor_of(content)
+        return data
 
     def _is_ours(self, held: Content | Mapped) -> bool:
         """Whether it looks as this model's state does."""
@@ -289,10 +295,12 @@ class Shelf:
             if not chunk.address or self._vault.index.chunk(chunk.address) is None:
                 if data is None:
                     break  # evicted before it was written: the conversation is kept as far as here
+                if self._codecs.loses and len(chunk.ids) < self._size:
+                    break  # computed again, exactly, sooner than it is worth keeping
                 content = self._content(chunk, data, number)
                 chunk.address = self._vault.write_chunk(self._word, content, self._name(chunk))
                 self._share(chunk.address, content)
-            line.append(KeptChunk(chunk.address, list(chunk.ids), chunk.exactness.label))
+            line.append(KeptChunk(chunk.address, list(chunk.ids), self._kept_as(chunk).label))
         kept = Manifest(
             name=snapshot.name,
             model=self._model,
@@ -304,7 +312,9 @@ class Shelf:
         self._vault.evict()
 
     def _share(self, address: str, content: Content) -> None:
-        """With other workers of this model; only whole chunks, which they can begin with."""
+        """With other workers of this model; only whole chunks, which they can begin with, and only as they are."""
+        if content.lossy:
+            return
         if self._vault.hot is not None and len(content.ids) == self._size:
             with contextlib.suppress(OSError):  # it lies on the disk anyway
                 self._vault.hot.put(address, self._word, content)
@@ -312,7 +322,7 @@ class Shelf:
     def _content(self, chunk: Chunk, data: Tensor, number: int) -> Content:
         return Content(
             fingerprint=self._fingerprint,
-            exactness=chunk.exactness.label,
+            exactness=self._kept_as(chunk).label,
             size=self._size,
             dtype=str(data.dtype).removeprefix("torch."),
             shape=list(data.shape),
@@ -320,19 +330,22 @@ class Shelf:
             ids=chunk.ids,
             start=number * self._size,
             model=self._model,
-            layers=[layer.contiguous().view(torch.uint8).numpy().tobytes() for layer in data],
+            layers=self._codecs.packed(data, number * self._size),
+            codec=self._codecs.name,
         )
+
+    def _kept_as(self, chunk: Chunk) -> Exactness:
+        return min(chunk.exactness, self.keeps)
+
+    @property
+    def keeps(self) -> Exactness:
+        """The highest class that comes back from the disk."""
+        return Exactness.LOSSY if self._codecs.loses else Exactness.COLD
 
     def _name(self, chunk: Chunk) -> bytes:
         if chunk.parent is not None and not chunk.name:
             chunk.name = self._vault.line_name(self._name(chunk.parent), chunk.ids)
         return chunk.name
-
-
-def tensor_of(content: Content) -> Tensor:
-    """[layers, 2, kv_heads, tokens, head_dim]."""
-    raw = np.frombuffer(bytearray(b"".join(content.layers)), dtype=np.uint8)
-    return torch.from_numpy(raw).view(getattr(torch, content.dtype)).view(content.shape)
 
 
 def _tensor_in(mapped: Mapped) -> Tensor:

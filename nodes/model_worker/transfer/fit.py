@@ -7,8 +7,6 @@ unlikely it finds the tail behind what was moved, which says from where on a mov
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,25 +16,23 @@ import torch
 from torch import Tensor
 
 from nodes.model_worker.errors import ModelUnfit
+from nodes.model_worker.gathering import gather
+from nodes.model_worker.kv.features import Features
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.loading import LoadedModel
-from nodes.model_worker.transfer.features import Features
+from nodes.model_worker.reading import forward_all, read
 from nodes.model_worker.transfer.manager import (
     EXACT,
     TAIL,
     CacheTransferManager,
     check_same_tokens,
-    forward_all,
 )
 from nodes.model_worker.transfer.maps import Card
-from nodes.model_worker.transfer.projector import SUMS, Moments, Projector, Sources, explained, fitted
+from nodes.model_worker.transfer.projector import Moments, Projector, Sources, explained, fitted
 from nodes.model_worker.transfer.surprise import Surprise, surprise
-from runtime.paths import private_directory, write_atomically
 
 HELD_OUT = 0.1
 """Share of the contexts that only measure; at least two."""
-EVERY = 20
-"""Contexts between two times that what was gathered is written down."""
 TOLD = 0.5
 """Of a context, the part that is moved; the rest is what the target is asked about when it is measured."""
 
@@ -111,29 +107,13 @@ def _gathered(
     report: Callable[[int], None],
 ) -> Moments:
     here, there = Features.of(source), Features.of(target)
-    moments, done = Moments(here.width, there.width), 0
-    path = private_directory(folder) / f"{source.version}-{target.version}.gathered"
-    what = _digest(contexts)
-    if path.exists():
-        moments, done = _resumed(path, moments, what)
-    try:
-        for ids in contexts[done:]:
-            moments.add(_rows(here, _read(source, ids)), _rows(there, _read(target, ids)))
-            done += 1
-            if done % EVERY == 0:
-                _write(path, moments, what, done)
-            report(done)
-    except BaseException:
-        _write(path, moments, what, done)
-        raise
-    path.unlink(missing_ok=True)
+    moments = Moments(here.width, there.width)
+
+    def add(ids: Sequence[int]) -> None:
+        moments.add(_rows(here, read(source, ids)), _rows(there, read(target, ids)))
+
+    gather(folder / f"{source.version}-{target.version}.gathered", contexts, moments.sums, add, report)
     return moments
-
-
-def _read(loaded: LoadedModel, ids: Sequence[int]) -> AttentionState:
-    state = AttentionState(loaded.state.layers, len(ids), loaded.device)
-    forward_all(loaded, state, ids)
-    return state
 
 
 def _rows(features: Features, state: AttentionState) -> Tensor:
@@ -146,37 +126,8 @@ def _measure(
 ) -> tuple[float, Surprise, float]:
     """R² of the rows, the target's surprise over the second half of the context, and the tail's nats a token."""
     told = round(TOLD * len(ids))
-    read, native, nothing = _read(source, ids[:told]), _read(target, ids[:told]), _read(target, ids[:EXACT])
-    rows = _rows(Features.of(source), read), _rows(Features.of(target), native)
-    moved = CacheTransferManager(source, target, projector).move(ids[:told], read)
+    theirs, native, nothing = read(source, ids[:told]), read(target, ids[:told]), read(target, ids[:EXACT])
+    rows = _rows(Features.of(source), theirs), _rows(Features.of(target), native)
+    moved = CacheTransferManager(source, target, projector).move(ids[:told], theirs)
     asked = [forward_all(target, state, ids[told:]) for state in (native, moved.state, nothing)]
     return explained(projector, *rows), surprise(*asked), moved.tail_nll
-
-
-def _digest(contexts: Sequence[Sequence[int]]) -> str:
-    return hashlib.sha256(json.dumps([list(each) for each in contexts]).encode()).hexdigest()
-
-
-def _write(path: Path, moments: Moments, what: str, done: int) -> None:
-    from safetensors.torch import save
-
-    tensors = {name: getattr(moments, name) for name in SUMS}
-    metadata = {"what": what, "done": str(done), "count": str(moments.count)}
-    write_atomically(path, save(tensors, metadata=metadata))
-
-
-def _resumed(path: Path, empty: Moments, what: str) -> tuple[Moments, int]:
-    """What was gathered of these very contexts, and of how many; nothing where it was of others."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            known = file.metadata() or {}
-            if known.get("what") != what:
-                return empty, 0
-            for name in SUMS:
-                getattr(empty, name).copy_(file.get_tensor(name))
-            empty.count = int(known["count"])
-            return empty, int(known["done"])
-    except (SafetensorError, KeyError, ValueError, RuntimeError):
-        return Moments(len(empty.sources), len(empty.targets)), 0

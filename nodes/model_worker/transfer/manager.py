@@ -18,9 +18,11 @@ import torch
 from torch import Tensor
 
 from nodes.model_worker.errors import ModelUnfit
+from nodes.model_worker.kv.features import Features
+from nodes.model_worker.kv.history import common_prefix
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.loading import LoadedModel
-from nodes.model_worker.transfer.features import Features
+from nodes.model_worker.reading import forward_all, nll_of
 from nodes.model_worker.transfer.projector import Projector
 
 EXACT = 4
@@ -83,7 +85,7 @@ class CacheTransferManager:
         What the source has not read, and the last `tail` tokens at least, the target reads itself.
         """
         began = self._clock()
-        held = _common(ids, state.ids)
+        held = common_prefix(ids, state.ids)
         end = min(held, len(ids) - max(1, tail))
         if end <= exact:
             return self._native(ids, began)
@@ -114,29 +116,3 @@ def check_same_tokens(source: LoadedModel, target: LoadedModel) -> None:
             place=str(target.folder),
             remedy="move state between models of one family",
         )
-
-
-@torch.inference_mode()
-def forward_all(loaded: LoadedModel, state: AttentionState, ids: Sequence[int]) -> Tensor:
-    """Compute keys and values of `ids` into `state`; float32 logits [tokens, vocab]."""
-    tokens = torch.tensor([list(ids)], device=loaded.device)
-    output = loaded.model(input_ids=tokens, past_key_values=state.cache, use_cache=True)
-    state.computed(ids)
-    return output.logits[0].float().cpu()  # type: ignore[no-any-return]
-
-
-def nll_of(logits: Tensor, ids: Sequence[int]) -> float:
-    """Nats a token of all ids but the first, from the logits [tokens, vocab] at each."""
-    if len(ids) < 2:
-        return 0.0
-    wanted = torch.tensor(list(ids[1:]))
-    return float(torch.nn.functional.cross_entropy(logits[:-1], wanted))
-
-
-def _common(one: Sequence[int], other: Sequence[int]) -> int:
-    count = 0
-    for mine, theirs in zip(one, other, strict=False):
-        if mine != theirs:
-            break
-        count += 1
-    return count

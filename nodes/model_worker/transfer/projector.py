@@ -18,15 +18,12 @@ Sources = Literal["stacked", "nearest", "mapped"]
 _NEAREST = 3
 
 
-SUMS = ("sources", "targets", "within", "across")
-
-
 class Moments:
     """Sums over pairs of rows, in float64: more may always be added, and fits of different data add up."""
 
     def __init__(self, source: int, target: int) -> None:
         """Numbers in a row of either side."""
-        self.count = 0
+        self._count = torch.zeros((), dtype=torch.int64)
         self.sources = torch.zeros(source, dtype=torch.float64)
         self.targets = torch.zeros(target, dtype=torch.float64)
         self.within = torch.zeros(source, source, dtype=torch.float64)
@@ -37,11 +34,27 @@ class Moments:
         if len(source) != len(target):
             raise ValueError(f"{len(source)} rows of one side and {len(target)} of the other are not the same tokens")
         source, target = source.double(), target.double()
-        self.count += len(source)
+        self._count += len(source)
         self.sources += source.sum(0)
         self.targets += target.sum(0)
         self.within += source.T @ source
         self.across += source.T @ target
+
+    @property
+    def count(self) -> int:
+        """Pairs."""
+        return int(self._count)
+
+    @property
+    def sums(self) -> dict[str, Tensor]:
+        """All that it is, to be written down."""
+        return {
+            "count": self._count,
+            "sources": self.sources,
+            "targets": self.targets,
+            "within": self.within,
+            "across": self.across,
+        }
 
     def centred(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Means of both, covariance [source, source] and cross-covariance [source, target]."""

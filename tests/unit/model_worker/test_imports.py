@@ -4,7 +4,7 @@ import sys
 LIGHT = [
     *("levels", "fits", "folder", "host", "learned", "text", "rendering", "errors", "residency", "worker", "node"),
     *("kv.history", "kv.answers", "kv.exactness", "kv.worth", "kv.tree"),
-    *("kv.codec", "kv.chunkfile", "kv.manifest", "kv.index", "kv.vault", "kv.bundle", "kv.hot", "commands"),
+    *("kv.codecs.lossless", "kv.chunkfile", "kv.manifest", "kv.index", "kv.vault", "kv.bundle", "kv.hot", "commands"),
     *("memory", "shorten", "confidence", "remote"),
 ]
 

@@ -9,13 +9,14 @@ import torch
 
 from nodes.model_worker import loading
 from nodes.model_worker.errors import ModelUnfit
+from nodes.model_worker.kv.features import Features
 from nodes.model_worker.kv.rotary import Rotary
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
+from nodes.model_worker.reading import forward_all, nll_of
 from nodes.model_worker.transfer import projector as projectors
-from nodes.model_worker.transfer.features import Features
-from nodes.model_worker.transfer.manager import CacheTransferManager, forward_all, nll_of
+from nodes.model_worker.transfer.manager import CacheTransferManager
 from nodes.model_worker.transfer.projector import Moments, fitted, nearest_layers
 from nodes.model_worker.transfer.surprise import surprise
 from tests.unit.model_worker import tiny

@@ -51,6 +51,10 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.may_go_on = threading.Event()
+        self.teaches = threading.Event()
+        """A pass of teaching has begun."""
+        self.may_teach = threading.Event()
+        self.may_teach.set()
         self.problem = ""
         self.state_problem = ""
         self.done: list[str] = []
@@ -84,6 +88,8 @@ class FakeEngine:
 
     def go_on_teaching(self, lecture: FakeLecture, interrupted: Callable[[], str]) -> list[Solution]:
         self.done.append("pass")
+        self.teaches.set()
+        assert self.may_teach.wait(60)
         self.told.add(interrupted())
         lecture.over = lecture.taught.solutions == lecture.exercises
         if lecture.over:
@@ -239,14 +245,19 @@ async def test_whoever_asks_goes_before_the_next_pass_of_teaching(worker: Worker
 
 async def test_a_pass_is_told_when_somebody_waits(worker: Worker, engine: FakeEngine) -> None:
     engine.may_go_on.set()
+    engine.may_teach.clear()
 
     async def send(solutions: list[Solution]) -> None: ...
 
     teaching = asyncio.ensure_future(
         worker.teach(Teach(exercises=[Exercise(ids=[1])] * 2), on_solutions=send, cancelled=lambda: False)
     )
-    waiting = [asyncio.ensure_future(ask(worker, name)) for name in "abc"]
-    await asyncio.gather(teaching, *waiting)
+    assert await asyncio.to_thread(engine.teaches.wait, 60)
+    asking = asyncio.ensure_future(ask(worker, "a"))
+    while worker._waiting < 2:
+        await asyncio.sleep(0)
+    engine.may_teach.set()
+    await asyncio.gather(teaching, asking)
     assert "waited for" in engine.told
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ class Features:
     rotary: Rotary
     bias: Tensor
     """float32 [layers, 2, kv_heads, 1, head_dim]: what keys and values hold of every token alike."""
+    dtype: torch.dtype
+    """Of the state as the model holds it."""
 
     @classmethod
     def of(cls, loaded: LoadedModel) -> Features:
@@ -36,7 +39,7 @@ class Features:
         bias = torch.stack(
             [torch.stack([_bias(each.k_proj, heads, dim), _bias(each.v_proj, heads, dim)]) for each in layers]
         )
-        return cls(Rotary.of(model), bias)
+        return cls(Rotary.of(model), bias, getattr(torch, loaded.state.dtype))
 
     @property
     def width(self) -> int:
@@ -52,18 +55,32 @@ class Features:
         """Numbers of a row that come from one layer."""
         return self.width // self.layers
 
+    def plain(self, data: Tensor, start: int) -> Tensor:
+        """float32 state [layers, 2, kv_heads, tokens, head_dim] from position `start` on: turned back, without bias."""
+        found = data.float().clone()
+        found[:, 0] = self.rotary.unturned(found[:, 0], _places(start, data.shape[3]))
+        return found - self.bias
+
+    def placed(self, plain: Tensor, layer: int, start: int) -> Tensor:
+        """The reverse for one layer [2, kv_heads, tokens, head_dim]."""
+        found = plain + self.bias[layer]
+        found[0] = self.rotary.turned(found[0], _places(start, plain.shape[2]))
+        return found
+
     def rows(self, data: Tensor, start: int) -> Tensor:
         """float32 [tokens, width] of state [layers, 2, kv_heads, tokens, head_dim] that begins at position `start`."""
-        plain = data.float().clone()
-        plain[:, 0] = self.rotary.unturned(plain[:, 0], _places(start, data.shape[3]))
-        return (plain - self.bias).permute(3, 0, 1, 2, 4).reshape(data.shape[3], -1)
+        return self.plain(data, start).permute(3, 0, 1, 2, 4).reshape(data.shape[3], self.width)
 
     def state(self, rows: Tensor, start: int) -> Tensor:
         """float32 [layers, 2, kv_heads, tokens, head_dim] of rows [tokens, width] that begin at position `start`."""
-        layers, both, heads, _, dim = self.bias.shape
-        data = rows.reshape(len(rows), layers, both, heads, dim).permute(1, 2, 3, 0, 4) + self.bias
-        data[:, 0] = self.rotary.turned(data[:, 0], _places(start, len(rows)))
-        return data
+        return torch.stack(list(self.layers_of(rows, start)))
+
+    def layers_of(self, rows: Tensor, start: int, first: int = 0) -> Iterator[Tensor]:
+        """As `state`, layer by layer, of rows [tokens, some layers' width] that begin with layer `first`."""
+        _, both, heads, _, dim = self.bias.shape
+        for number, columns in enumerate(rows.split(self.per_layer, dim=1)):
+            plain = columns.reshape(len(rows), both, heads, dim).permute(1, 2, 0, 3)
+            yield self.placed(plain, first + number, start)
 
 
 def _bias(projection: Any, heads: int, dim: int) -> Tensor:
