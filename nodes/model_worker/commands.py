@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from nodes.model_worker.errors import StateUnreadable, UnknownSession
+from nodes.model_worker.kv.codecs.commands import fit
 from protocol.errors import ConfigError, NotPermitted, SageError
 from runtime import console
 from runtime.bench.session import Outcome, Session, measured
@@ -31,6 +32,9 @@ WORKERS = "model_worker/"
 @click.group()
 def kv() -> None:
     """Attention state that outlives its process: which conversations are kept, and whether their files are whole."""
+
+
+kv.add_command(fit)
 
 
 @kv.command("list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 import torch
+from click.testing import CliRunner
 
 from nodes.model_worker import loading
+from nodes.model_worker.commands import kv
 from nodes.model_worker.engine import Engine
 from nodes.model_worker.errors import ModelUnfit, StateUnreadable
 from nodes.model_worker.kv.chunkfile import Content, Keys, Unreadable, pack, unpack
@@ -236,3 +239,27 @@ def test_a_conversation_kept_losslessly_is_read_whatever_the_codec_is_now(folder
     found = ask(again)
     assert found.tokens_restored > 80
     again.close()
+
+
+def test_by_command_it_is_fitted_and_a_worker_takes_it_up(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    monkeypatch.setenv("SAGE_STATE_DIR", str(state))
+    levels = tmp_path / "levels.yaml"
+    levels.write_text(
+        f"levels:\n  - {{name: a, model: {folder}, device: cpu, dtype: float32, context: 400, max_new_tokens: 8}}\n"
+    )
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text("\n".join(json.dumps({"text": "the cup is in the hall . " * (20 + n)}) for n in range(6)))
+    done = CliRunner().invoke(kv, ["fit", "a", "--text", str(texts), "--levels", str(levels), "--length", "128"])
+    assert done.exit_code == 0, done.output
+    assert "0.3 *" in done.output
+    keys = Keys(HostIdentity.load(state))
+    vault = Vault(state / "kv", keys, budget=1 << 30)
+    one = engine(folder, vault, codec="learned")
+    one.load()
+    assert ask(one).tokens_computed == 90
+    one.close()
+    vault.close()
