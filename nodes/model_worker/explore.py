@@ -17,14 +17,12 @@ from nodes.model_worker.kv.codecs.choosing import codecs_of
 from nodes.model_worker.kv.codecs.learned import FOLDER as FITS
 from nodes.model_worker.kv.exactness import Exactness, exactness
 from nodes.model_worker.kv.manifest import Manifest
-from nodes.model_worker.kv.prune import SINKS
+from nodes.model_worker.kv.pruning.choosing import best
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.kv.vault import Vault
 from nodes.model_worker.levels import Level
 from nodes.model_worker.loading import LoadedModel
 
-WINDOW = 16
-"""Last tokens that pruning always keeps, beside the first SINKS."""
 QUERIES = 16
 """Last tokens whose attention tells which earlier ones matter (Li et al. 2024, SnapKV, section 3)."""
 
@@ -103,10 +101,7 @@ class Explorer:
     def pruned(self, share: float) -> Pruned:
         """Keep `share` of the tokens: the first few, the last, and between them those that attention falls on most."""
         mass = self.mass()
-        count = max(1, round(share * len(mass)))
-        always = {*range(min(SINKS, len(mass))), *range(max(0, len(mass) - WINDOW), len(mass))}
-        rest = sorted(set(range(len(mass))) - always, key=lambda at: -mass[at])
-        kept = sorted([*always, *rest[: max(0, count - len(always))]])
+        kept = best(torch.tensor(mass), max(1, round(share * len(mass))))
         return Pruned(kept=kept, mass=round(sum(mass[at] for at in kept), 4))
 
     def continued(self, index: int, tokens: int, kept: Collection[int] | None = None) -> str:

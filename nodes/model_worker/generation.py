@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nodes.model_worker.kv import prune
+from nodes.model_worker.kv.pruning import recent as prune
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.likelihood import Judge
 from nodes.model_worker.sampling import Sampler

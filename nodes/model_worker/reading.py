@@ -16,7 +16,8 @@ from nodes.model_worker.loading import LoadedModel
 def forward_all(loaded: LoadedModel, state: AttentionState, ids: Sequence[int]) -> Tensor:
     """Compute keys and values of `ids` into `state`; float32 logits [tokens, vocab]."""
     tokens = torch.tensor([list(ids)], device=loaded.device)
-    output = loaded.model(input_ids=tokens, past_key_values=state.cache, use_cache=True)
+    places = torch.arange(state.position, state.position + len(ids), device=loaded.device)[None]
+    output = loaded.model(input_ids=tokens, position_ids=places, past_key_values=state.cache, use_cache=True)
     state.computed(ids)
     return output.logits[0].float().cpu()  # type: ignore[no-any-return]
 

@@ -48,6 +48,12 @@ class ChatTokenizer:
         ends = [end for _, end in encoded["offset_mapping"]] if offsets else []
         return Encoding(encoded["input_ids"], ends)
 
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """Tokens that no text has: beginnings and ends of messages, and the like."""
+        added = {token for token, each in self._tokenizer.added_tokens_decoder.items() if each.special}
+        return frozenset(self._tokenizer.all_special_ids) | added
+
     def spell(self, ids: list[int]) -> str:
         """Text of the ids with special tokens, spaces as they are."""
         text: str = self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)

@@ -14,7 +14,7 @@ from nodes.model_worker.generation import Interrupted, Step
 from nodes.model_worker.kv.answers import Answers
 from nodes.model_worker.kv.codecs.choosing import usual
 from nodes.model_worker.kv.exactness import Exactness, exactness
-from nodes.model_worker.kv.prune import SINKS
+from nodes.model_worker.kv.pruning.recent import SINKS
 from nodes.model_worker.kv.sessions import Laid, Session, Sessions
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.levels import Level

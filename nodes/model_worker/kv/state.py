@@ -7,6 +7,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache
 
 from nodes.model_worker.kv.layer import GrowingLayer
+from nodes.model_worker.kv.pruning.recent import gone
 
 
 class AttentionState:
@@ -28,6 +29,8 @@ class AttentionState:
         self.cold = 0
         self.pruned = 0
         """Tokens that were dropped from between others."""
+        self._places: list[int] = []
+        """Of the tokens held, the positions they had; where any was dropped."""
 
     @property
     def nbytes(self) -> int:
@@ -42,6 +45,11 @@ class AttentionState:
     def position(self) -> int:
         """Of the next token."""
         return len(self.ids) + self.pruned
+
+    @property
+    def gone(self) -> list[tuple[int, int]]:
+        """Spans [start, end) of the positions whose tokens were dropped."""
+        return gone(self._places, self.position) if self.pruned else []
 
     def reserve(self, tokens: int) -> None:
         """Make room for `tokens` in all with the next forward pass."""
@@ -66,6 +74,8 @@ class AttentionState:
         Positions stay as they were: keys were turned by theirs, and distances count what was dropped.
         """
         places = torch.tensor(list(kept))
+        before = self._places if self.pruned else range(len(self.ids))
+        self._places = [before[place] for place in kept]
         self.pruned += len(self.ids) - len(kept)  # first: one that fails half way is nobody's beginning either
         for layer in self.layers:
             layer.keep(places)
@@ -112,6 +122,8 @@ class AttentionState:
     def _note(self, ids: Sequence[int], *, cold: bool) -> None:
         if cold and not self.pruned and self.cold == len(self.ids) and len(ids) == self.size:
             self.cold += self.size
+        if self.pruned:
+            self._places.extend(range(self.position, self.position + len(ids)))
         self.ids.extend(ids)
         self._check()
 

@@ -10,9 +10,10 @@ from click.testing import CliRunner, Result
 
 from nodes.model_worker.commands import kv
 from nodes.model_worker.engine import Engine
-from nodes.model_worker.explore import WINDOW, Explorer, explorer
+from nodes.model_worker.explore import Explorer, explorer
 from nodes.model_worker.kv.chunkfile import Keys
-from nodes.model_worker.kv.prune import SINKS
+from nodes.model_worker.kv.pruning.choosing import LAST
+from nodes.model_worker.kv.pruning.recent import SINKS
 from nodes.model_worker.kv.vault import VAULT, Vault
 from nodes.model_worker.levels import Level
 from protocol.messages.model import ChatMessage, Generate
@@ -66,7 +67,7 @@ def test_pruning_keeps_the_first_the_last_and_what_matters_most(explored: Explor
     total = len(explored.tokens)
     assert len(half.kept) == round(0.6 * total)
     assert set(range(SINKS)) <= set(half.kept)
-    assert set(range(total - WINDOW, total)) <= set(half.kept)
+    assert set(range(total - LAST, total)) <= set(half.kept)
     assert set(half.kept) <= set(most.kept)
     assert half.mass <= most.mass <= explored.pruned(1.0).mass == pytest.approx(1, abs=1e-3)
 

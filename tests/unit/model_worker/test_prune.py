@@ -10,9 +10,9 @@ from torch import Tensor
 from nodes.model_worker import generation, loading
 from nodes.model_worker.engine import Engine
 from nodes.model_worker.errors import ContextTooLong, ModelMemory
-from nodes.model_worker.kv import prune
 from nodes.model_worker.kv.chunkfile import Keys
 from nodes.model_worker.kv.layer import GrowingLayer
+from nodes.model_worker.kv.pruning import recent as prune
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.kv.vault import Vault
 from nodes.model_worker.levels import Level

@@ -33,8 +33,8 @@ from runtime.paths import private_directory, write_atomically
 FOLDER, SUFFIX = "codec", ".safetensors"
 """Fits lie in this folder of the state directory."""
 NAME = "learned"
-LEVEL = 19
-"""Of zstd: a tenth smaller than at its fastest, in a few milliseconds a chunk."""
+LEVEL = 15
+"""Of zstd: a tenth smaller than at its fastest, in a few milliseconds a chunk; beyond it slower and no smaller."""
 DEAD = 0.33
 """Share of a step by which the range that is rounded to nought is wider: it costs little truth and saves bytes."""
 _WIDTHS = {1: np.int8, 2: np.int16, 4: np.int32}
@@ -116,13 +116,7 @@ class Learned:
         check_finite(data)
         exact = sinks(start, data.shape[3])
         rows = self._features.rows(data[..., exact:, :], start + exact)
-        parts = [as_bytes(data[..., :exact, :].to(self._features.dtype))]
-        at = 0
-        for group in self._fit.groups:
-            width = len(group.mean)
-            parts.append(_packed((rows[:, at : at + width] - group.mean) @ group.basis, self._fit.step))
-            at += width
-        return parts
+        return [as_bytes(data[..., :exact, :].to(self._features.dtype)), *self.pack(rows)]
 
     def decode(self, parts: Sequence[bytes], tokens: int, start: int) -> Iterator[Tensor]:
         layers, _, heads, _, dim = self._features.bias.shape
@@ -131,12 +125,25 @@ class Learned:
             raise ValueError(f"{len(parts)} parts instead of {len(self._fit.groups) + 1}")
         first = from_bytes(parts[0], (layers, 2, heads, exact, dim), self._features.dtype).float()
         number = 0
-        for part, group in zip(parts[1:], self._fit.groups, strict=True):
-            turned = _restored(part, tokens - exact, len(group.mean), self._fit.step)
-            rows = turned @ group.basis.T + group.mean
+        for group, rows in zip(self._fit.groups, self.unpack(parts[1:], tokens - exact), strict=True):
             for layer in self._features.layers_of(rows, start + exact, group.first):
                 yield torch.cat([first[number], layer], dim=2)
                 number += 1
+
+    def pack(self, rows: Tensor) -> list[bytes]:
+        """Rows of `Features` [tokens, width], group by group."""
+        at, parts = 0, []
+        for group in self._fit.groups:
+            width = len(group.mean)
+            parts.append(_packed((rows[:, at : at + width] - group.mean) @ group.basis, self._fit.step))
+            at += width
+        return parts
+
+    def unpack(self, parts: Sequence[bytes], tokens: int) -> Iterator[Tensor]:
+        """The rows' columns, group by group. Raises ValueError."""
+        for part, group in zip(parts, self._fit.groups, strict=True):
+            turned = _restored(part, tokens, len(group.mean), self._fit.step)
+            yield turned @ group.basis.T + group.mean
 
 
 def _packed(turned: Tensor, step: float) -> bytes:

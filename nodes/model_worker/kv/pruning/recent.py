@@ -4,6 +4,8 @@ The first few stay, for attention rests on them, and so do the last; what lies b
 StreamingLLM). What was said in the middle is then forgotten, and nothing computed of the rest is thrown away.
 """
 
+from collections.abc import Sequence
+
 SINKS = 4
 """First tokens that always stay."""
 
@@ -24,3 +26,13 @@ def left(room: int, new: int) -> int:
     if room - new < SINKS:
         raise ValueError(f"{room} tokens of room are too few for {SINKS} and {new} more")
     return max(SINKS, room - new - room // 8)
+
+
+def gone(kept: Sequence[int], tokens: int) -> list[tuple[int, int]]:
+    """The spans [start, end) of the tokens that do not stay."""
+    spans, at = [], 0
+    for place in [*kept, tokens]:
+        if place > at:
+            spans.append((at, place))
+        at = place + 1
+    return spans
