@@ -36,6 +36,8 @@ def weigh(way: Way) -> Weight:
     lessons = _lessons(way)
     trainer = Trainer(loaded.model, lessons, Lessons([], []), settings, seed=way.seed)
     seconds = []
+    if way.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()  # building the model took more for a moment
     for _ in range(way.steps):
         began = time.perf_counter()
         trainer.step()
