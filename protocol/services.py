@@ -108,6 +108,7 @@ for _service in (
     Service("model/info", model.InfoRequest, model.ModelInfo),
     Service("model/save_state", model.SaveState, model.StateSaved),
     Service("model/resume_state", model.ResumeState, model.StateResumed),
+    Service("model/mark_state", model.MarkState, model.StateMarked),
     Service("model/forget_state", model.ForgetState, model.StateForgotten),
     Service("metabolic/request", metabolism.RequestState, metabolism.MetabolicState),
     Service("metabolic/explain", metabolism.ExplainState, metabolism.StateExplained),

@@ -111,11 +111,11 @@ def _settings(kind: Kind) -> Settings:
     shipped, replace = configuration.load(), msgspec.structs.replace
     here = replace(shipped, teach=replace(shipped.teach, by="here"))
     if kind.thorough:
-        return replace(here, train=replace(here.train, epochs=kind.epochs, checkpoint=3600.0))
+        return replace(here, train=replace(here.train, epochs=kind.epochs, steps=0, checkpoint=3600.0))
     return replace(
         here,
         select=replace(here.select, self_asked=0),
-        train=replace(here.train, epochs=kind.epochs, rate=kind.rate, checkpoint=3600.0),
+        train=replace(here.train, epochs=kind.epochs, steps=0, rate=kind.rate, checkpoint=3600.0),
     )
 
 

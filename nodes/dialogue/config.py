@@ -60,6 +60,14 @@ class ReplayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Longest time for one level's answer."""
 
 
+class Checkpoints(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """From where on an exchange is a moment at which the conversation's attention state is kept beside itself."""
+
+    salience: Share = 0.85
+    novelty: Share = 0.9
+    """What is that new opens another topic."""
+
+
 class Phrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     not_understood: str = "I heard you, but I did not understand."
     failed: str = "I cannot answer now."
@@ -80,6 +88,7 @@ class DialogueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     times: Times = Times()
     kept: Kept = Kept()
     replay: ReplayConfig = ReplayConfig()
+    checkpoints: Checkpoints = Checkpoints()
 
     def __post_init__(self) -> None:
         names = [level.name for level in self.levels]

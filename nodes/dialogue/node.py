@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from nodes.dialogue import config, critical, hindsight, readiness, replays, spending, voice
+from nodes.dialogue import config, critical, hindsight, moments, readiness, replays, spending, voice
 from nodes.dialogue.choice import NO_TABLE
 from nodes.dialogue.deliveries import CONTEXT, DESTINATIONS
 from nodes.dialogue.exchange import Exchange
@@ -28,6 +28,7 @@ from nodes.dialogue.traces import spoken
 from nodes.trust_ledger.table import seed
 from protocol.errors import ConfigError, SageError, SealError
 from protocol.messages.audio import Utterance
+from protocol.messages.context import ExchangeScored
 from protocol.messages.dialogue import (
     Answer,
     Ask,
@@ -42,6 +43,7 @@ from protocol.messages.dialogue import (
 from protocol.messages.dream import AdapterCurrent, DreamCompleted
 from protocol.messages.hub import Registry
 from protocol.messages.metabolism import Energy
+from protocol.messages.model import MarkState
 from protocol.messages.node import Health, NodeState
 from protocol.messages.patterns import (
     DecidePattern,
@@ -278,7 +280,26 @@ class Dialogue(Node):
         if anew:
             self.spawn(self._kept.assumed.started(anew))
 
+    @on(ExchangeScored)
+    async def scored(self, event: Event[ExchangeScored]) -> None:
+        if reason := moments.why(event.body, self._config.checkpoints):
+            self.spawn(self._mark(event.body, reason))
+
     # What follows
+
+    async def _mark(self, scored: ExchangeScored, reason: str) -> None:
+        """Have the worker that answered keep the conversation as it stands."""
+        found = await asyncio.to_thread(self._kept.traces.find, scored.exchange)
+        worker = next((each.worker for each in self._config.levels if found and each.name == found.answered_by), "")
+        if not worker or not scored.session:
+            return  # no model answered: no state stands behind it
+        request = MarkState(session=scored.session, label=scored.exchange, why=reason)
+        try:
+            await self.call(worker, request, deadline=self._config.times.delivery)
+        except SageError as error:
+            self.log.warning("moment.not_marked", exchange=scored.exchange, worker=worker, error=str(error))
+        else:
+            self.log.info("moment.marked", exchange=scored.exchange, session=scored.session, why=reason)
 
     async def _watch_the_disk(self) -> None:
         """Write what waits for room, and say in every heartbeat that something does."""

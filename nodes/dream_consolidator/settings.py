@@ -64,6 +64,7 @@ class Train(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     beta: Annotated[float, Meta(gt=0, lt=1)]
     cross_entropy: Share
     epochs: Positive
+    steps: Count
     on_policy: Share
     batch: Positive
     at_once: Positive

@@ -56,7 +56,7 @@ class Weight(msgspec.Struct, frozen=True, kw_only=True):
 def settings_of(way: Way, shipped: Train) -> Train:
     """The settings that ship, with one batch in one part."""
     tokens = way.lessons * LESSON
-    size: dict[str, Any] = {"batch": way.lessons, "at_once": tokens, "epochs": way.steps + 1}
+    size: dict[str, Any] = {"batch": way.lessons, "at_once": tokens, "epochs": way.steps + 1, "steps": 0}
     return msgspec.structs.replace(shipped, method=way.method, recompute=way.recompute, **size)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nodes.model_worker.kv.manifest import Manifest, PublicPart
     from nodes.model_worker.kv.vault import Vault
     from nodes.model_worker.levels import Levels
-    from protocol.messages.model import StateResumed, StateSaved
+    from protocol.messages.model import StateMarked, StateResumed, StateSaved
 
     Kept = tuple[SessionRow, PublicPart, Manifest]
 
@@ -127,16 +127,70 @@ def save(as_json: bool, timeout: float) -> None:
 @kv.command()
 @click.argument("session")
 @click.option("--level", help="The level whose worker is to hold it. [all that keep something of it]")
+@click.option("--checkpoint", "label", help="As it stood at this one. [as it stands]")
 @console.common(timeout=60)
-def resume(session: str, level: str | None, as_json: bool, timeout: float) -> None:
-    """Have SESSION read from the disk now, so that its next turn need not wait for that."""
+def resume(session: str, level: str | None, label: str | None, as_json: bool, timeout: float) -> None:
+    """Have SESSION read from the disk now, so that its next turn need not wait for that.
+
+    A request that goes on from a checkpoint, under whatever name, finds it then in memory.
+    """
+    from nodes.model_worker.kv.manifest import Moment
     from protocol.messages.model import ResumeState
 
-    def one(error: SageError) -> bool:
-        return level is None and error.code == UnknownSession.code
-
+    name = session if label is None else Moment(session=session, label=label, why="").name
     found: dict[str, StateResumed] = console.run(
-        _ask_workers(lambda: ResumeState(session=session), timeout, level, passing=one), timeout
+        _ask_workers(lambda: ResumeState(session=name), timeout, level, passing=_unless(level)), timeout
+    )
+    if not found:
+        raise _unknown(name)
+    for worker, answer in found.items():
+        if as_json:
+            console.show_json({"worker": worker, **console.plain(answer)})
+        else:
+            missed = f"; {answer.missed}" if answer.missed else ""
+            click.echo(f"{worker}: {answer.tokens} tokens, {answer.restored} of them read from the disk{missed}")
+
+
+@kv.command()
+@click.argument("session")
+@console.common(timeout=30)
+def checkpoints(session: str, as_json: bool, timeout: float) -> None:
+    """The moments at which SESSION was kept beside itself, the first one first.
+
+    \b
+    Example: sage kv resume SESSION --checkpoint LABEL
+    """
+    with _vault() as vault:
+        for row, kept in vault.checkpoints(session):
+            assert kept.moment is not None
+            shown = {
+                "label": kept.moment.label,
+                "why": kept.moment.why,
+                "made": _time(kept.kept_ns),
+                **_summary(row, kept),
+            }
+            if as_json:
+                console.show_json(shown)
+            else:
+                click.echo(
+                    f"{shown['label']:<36} {shown['tokens']:>7} tokens  {kept.model}  {shown['made']}  {shown['why']}"
+                )
+
+
+@kv.command()
+@click.argument("session")
+@click.option("--label", required=True, help="What to call it; of one label the last one stays.")
+@click.option("--level", help="The level whose worker is to make it. [all that keep something of it]")
+@console.common(timeout=60)
+def checkpoint(session: str, label: str, level: str | None, as_json: bool, timeout: float) -> None:
+    """Keep SESSION as it stands now beside the conversation itself."""
+    from protocol.messages.model import MarkState
+
+    found: dict[str, StateMarked] = console.run(
+        _ask_workers(
+            lambda: MarkState(session=session, label=label, why="by hand"), timeout, level, passing=_unless(level)
+        ),
+        timeout,
     )
     if not found:
         raise _unknown(session)
@@ -144,8 +198,7 @@ def resume(session: str, level: str | None, as_json: bool, timeout: float) -> No
         if as_json:
             console.show_json({"worker": worker, **console.plain(answer)})
         else:
-            missed = f"; {answer.missed}" if answer.missed else ""
-            click.echo(f"{worker}: {answer.tokens} tokens, {answer.restored} of them read from the disk{missed}")
+            click.echo(f"{worker}: {answer.name}, {answer.tokens} tokens")
 
 
 @kv.command()
@@ -296,12 +349,13 @@ def limit(file: str, level: str | None, tried: bool, as_json: bool, timeout: flo
 @click.argument("session")
 @console.common(timeout=30)
 def remove(session: str, as_json: bool, timeout: float) -> None:
-    """Forget SESSION under every model, and the chunks that no other conversation needs.
+    """Forget SESSION under every model with its checkpoints, and the chunks that no other conversation needs.
 
     A worker that is running may still hold it in memory, and writes it down again with its next turn.
     """
     with _vault() as vault:
-        freed = sum(vault.remove_session(row) for row, _, _ in _of(vault, session))
+        rows = [row for row, _, _ in _of(vault, session)] + [row for row, _ in vault.checkpoints(session)]
+        freed = sum(vault.remove_session(row) for row in rows)
     if as_json:
         console.show_json({"session": session, "bytes": freed})
     else:
@@ -320,6 +374,11 @@ def bench_kv(session: Session, shape: str, device: str, dtype: str, chunk: int |
     from nodes.model_worker.bench import measure
 
     return measure(session, shape=shape, device=device, dtype=dtype, chunk=chunk, threads=threads)
+
+
+def _unless(level: str | None) -> Callable[[SageError], bool]:
+    """Which errors of one worker are no matter: that it knows nothing of it, where no level was named."""
+    return lambda error: level is None and error.code == UnknownSession.code
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from nodes.model_worker.errors import (
 from nodes.model_worker.kv.codecs.choosing import codecs_of, usual
 from nodes.model_worker.kv.codecs.learned import FOLDER as FITS
 from nodes.model_worker.kv.exactness import Exactness
+from nodes.model_worker.kv.manifest import Moment
 from nodes.model_worker.kv.sessions import Session, Sessions
 from nodes.model_worker.kv.shelf import Shelf
 from nodes.model_worker.kv.state import AttentionState
@@ -46,9 +47,11 @@ from protocol.messages.model import (
     Embed,
     Generate,
     Generated,
+    MarkState,
     ModelInfo,
     Solution,
     StateForgotten,
+    StateMarked,
     StateResumed,
     StateSaved,
     Taught,
@@ -56,6 +59,9 @@ from protocol.messages.model import (
     Token,
 )
 from runtime.clock import Clock
+
+FLUSH_S = 10.0
+"""For what waits to be written before a checkpoint is made of it."""
 
 
 class Engine:
@@ -273,6 +279,27 @@ class Engine:
             return StateSaved(sessions=len(self._sessions), problem=problem)
         self._shelf.flush()
         return StateSaved(sessions=len(self._sessions), problem=self._shelf.problem)
+
+    def mark_state(self, request: MarkState) -> StateMarked:
+        """Keep the conversation as it stands, once it is written down. Raises UnknownSession and StateOutOfReach."""
+        moment = Moment(session=request.session, label=request.label, why=request.why)
+        if self._shelf is not None:
+            self._shelf.flush(FLUSH_S)
+        try:
+            marked = self._vault.mark(self.level.model, moment) if self._vault is not None else None
+        except (OSError, sqlite3.Error) as error:
+            raise StateOutOfReach(
+                f"the checkpoint could not be written: {error}",
+                place=f"level {self.level.name}",
+                remedy="make room on the disk, or try again",
+            ) from error
+        if marked is None:
+            raise UnknownSession(
+                f"nothing of {request.session!r} is on the disk",
+                place=f"level {self.level.name}",
+                remedy="`sage kv list` shows what is kept",
+            )
+        return StateMarked(name=moment.name, tokens=sum(len(chunk.ids) for chunk in marked.line))
 
     def forget_state(self, name: str) -> StateForgotten:
         """Drop what is kept of a conversation, in memory and on the disk. Raises StateOutOfReach."""

@@ -31,11 +31,13 @@ from protocol.messages.model import (
     Generated,
     InfoRequest,
     Load,
+    MarkState,
     ModelInfo,
     ResumeState,
     SaveState,
     Solution,
     StateForgotten,
+    StateMarked,
     StateResumed,
     StateSaved,
     Taught,
@@ -170,6 +172,11 @@ class ModelWorker(Node):
     @serve(ResumeState)
     async def resume_state(self, request: ResumeState, _call: Call) -> StateResumed:
         return await self._worker.resume_state(request.session)
+
+    @serve(MarkState)
+    async def mark_state(self, request: MarkState, _call: Call) -> StateMarked:
+        """Keep a conversation as it stands beside the conversation itself."""
+        return await self._worker.mark_state(request)
 
     @serve(ForgetState)
     async def forget_state(self, request: ForgetState, _call: Call) -> StateForgotten:

@@ -35,9 +35,11 @@ from protocol.messages.model import (
     Embedded,
     Generate,
     Generated,
+    MarkState,
     ModelInfo,
     Solution,
     StateForgotten,
+    StateMarked,
     StateResumed,
     StateSaved,
     Teach,
@@ -177,6 +179,9 @@ class RemoteEngine:
 
     def save_state(self) -> StateSaved:
         return StateSaved(sessions=0, problem="")
+
+    def mark_state(self, request: MarkState) -> StateMarked:
+        raise UnknownSession(NO_STATE, place=f"level {self.level.name}", remedy="send the conversation")
 
     def forget_state(self, name: str) -> StateForgotten:
         """The server keeps what it keeps; nothing lies here."""

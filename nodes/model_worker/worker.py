@@ -25,9 +25,11 @@ from protocol.messages.model import (
     Embedded,
     Generate,
     Generated,
+    MarkState,
     ModelInfo,
     Solution,
     StateForgotten,
+    StateMarked,
     StateResumed,
     StateSaved,
     Taught,
@@ -322,6 +324,10 @@ class Worker:
     async def resume_state(self, session: str) -> StateResumed:
         """As `Engine.resume_state`."""
         return await self._run(lambda engine: engine.resume_state(session), session)
+
+    async def mark_state(self, request: MarkState) -> StateMarked:
+        """As `Engine.mark_state`."""
+        return await self._run(lambda engine: engine.mark_state(request), request.session)
 
     async def matters(self, session: str, salience: float) -> bool:
         """As `Engine.matters`; False where nothing is held yet."""

@@ -256,6 +256,21 @@ class StateResumed(msgspec.Struct, frozen=True, kw_only=True):
     """Why something kept could not be used, where there was some."""
 
 
+class MarkState(msgspec.Struct, frozen=True, kw_only=True):
+    """Have a conversation's attention state kept as it is now, whatever becomes of the conversation: a checkpoint."""
+
+    session: str
+    label: str
+    """Tells it from the others of the conversation; of one label the last one stays."""
+    why: str = ""
+
+
+class StateMarked(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    """Under which it is kept, as a conversation of its own."""
+    tokens: int
+
+
 class ForgetState(msgspec.Struct, frozen=True, kw_only=True):
     """Have the attention state of a conversation dropped, from memory and from the disk; its next turn computes all.
 

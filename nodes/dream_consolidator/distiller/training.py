@@ -105,7 +105,7 @@ class Trainer:
     @property
     def steps(self) -> int:
         """Of both phases, if the phase that is under way is not ended early."""
-        first = self._settings.epochs * self._per_epoch if self.state.second is None else self.state.second
+        first = self._first if self.state.second is None else self.state.second
         return first + self._second_steps(first)
 
     @property
@@ -203,7 +203,13 @@ class Trainer:
 
     @property
     def _phase_end(self) -> int:
-        return self._settings.epochs * self._per_epoch if self.state.second is None else self.steps
+        return self._first if self.state.second is None else self.steps
+
+    @property
+    def _first(self) -> int:
+        """Steps of the first phase: whole epochs."""
+        epochs = max(self._settings.epochs, math.ceil(self._settings.steps / self._per_epoch))
+        return epochs * self._per_epoch
 
     @property
     def _enough(self) -> bool:

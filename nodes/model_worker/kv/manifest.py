@@ -26,6 +26,19 @@ class KeptChunk(msgspec.Struct, frozen=True, array_like=True):
     exactness: str
 
 
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a checkpoint marks."""
+
+    session: str
+    label: str
+    why: str
+
+    @property
+    def name(self) -> str:
+        """Under which it is kept, as a conversation of its own."""
+        return f"{self.session}#{self.label}"
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What only the host may read."""
 
@@ -36,6 +49,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Text → the ids it was generated in."""
     kept_ns: int
     """Wall time."""
+    moment: Moment | None = None
+    """Of a checkpoint; None for the conversation itself."""
 
 
 def pack(keys: Keys, fingerprint: dict[str, str], manifest: Manifest) -> bytes:

@@ -21,13 +21,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from nodes.model_worker.errors import StateOutOfReach
 from nodes.model_worker.kv import chunkfile, manifest
 from nodes.model_worker.kv.chunkfile import Content, Keys, Newer, OutOfReach, Private, Public, Unreadable
 from nodes.model_worker.kv.exactness import exactness
 from nodes.model_worker.kv.hot import Hot
 from nodes.model_worker.kv.index import ChunkRow, Index, SessionRow
-from nodes.model_worker.kv.manifest import Manifest, PublicPart
+from nodes.model_worker.kv.manifest import Manifest, Moment, PublicPart
 from runtime.clock import Clock
 from runtime.paths import private_directory, write_atomically
 
@@ -229,8 +231,30 @@ class Vault:
                 address = chunk.parent
             return freed
 
+    def mark(self, model: str, moment: Moment) -> Manifest | None:
+        """Keep a conversation as it was written last, under the moment's name as well; None where nothing was.
+
+        `model`: as the levels file names it. Raises OSError and sqlite3.Error.
+        """
+        with self.alone():
+            for row in self.index.sessions_of(self.person(moment.session)):
+                found = self._read_manifest(self.directory / "sessions" / row.file)
+                if found is None or found[1].model != model:
+                    continue
+                public, kept = found
+                marked = msgspec.structs.replace(kept, name=moment.name, moment=moment, kept_ns=self._clock.wall_ns())
+                self.write_session(public.fingerprint, row.model, marked)
+                self.evict()
+                return marked
+        return None
+
+    def checkpoints(self, name: str) -> list[tuple[SessionRow, Manifest]]:
+        """Of a conversation, under every model, in the order in which they were made. Reads all that is kept."""
+        found = [(row, kept) for row, _, kept in self.manifests() if kept.moment and kept.moment.session == name]
+        return sorted(found, key=lambda each: each[1].kept_ns)
+
     def forget(self, model: str, name: str) -> int:
-        """Take out what any version of this model keeps of a conversation; how many bytes that gave back.
+        """Take out what any version of this model keeps of a conversation, its checkpoints too; the bytes given back.
 
         Raises OSError, sqlite3.Error, and TimeoutError where somebody else is writing for long.
         """
@@ -238,6 +262,7 @@ class Vault:
             rows = self.index.sessions_of(self.person(name))
             found = [(row, self._read_manifest(self.directory / "sessions" / row.file)) for row in rows]
             ours = [row for row, kept in found if kept is not None and kept[1].model == model]
+            ours += [row for row, kept in self.checkpoints(name) if kept.model == model]
             return sum(self.remove_session(row) for row in ours)
 
     # The budget

@@ -26,7 +26,7 @@ STEPS = 6
 
 def train_settings(**changes: object) -> configuration.Train:
     return changed(
-        configuration.load(), "train", **{"epochs": 2, "batch": 4, "evaluate": 2, "rank": 2, **changes}
+        configuration.load(), "train", **{"epochs": 2, "steps": 0, "batch": 4, "evaluate": 2, "rank": 2, **changes}
     ).train
 
 

@@ -146,7 +146,7 @@ def quick(**train: object) -> Settings:
         shipped,
         select=replace(shipped.select, self_asked=24, judged=40),
         teach=replace(shipped.teach, by="here", top_k=8, at_once=512),
-        train=replace(shipped.train, **{"epochs": 2, "evaluate": 4, "checkpoint": 600.0, **train}),
+        train=replace(shipped.train, **{"epochs": 2, "steps": 0, "evaluate": 4, "checkpoint": 600.0, **train}),
     )
 
 

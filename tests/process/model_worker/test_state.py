@@ -166,12 +166,35 @@ async def test_state_is_saved_resumed_exported_and_imported_by_hand(system: Fabr
     assert (broken.exit_code, "not an exported conversation" in broken.output) == (1, True)
 
 
-async def test_an_unknown_session_is_named_over_the_call_plane_and_by_the_command(system: Fabric) -> None:
+async def test_an_unknown_session_is_named_over_the_call_plane_and_by_the_command(
+    system: Fabric, tmp_path: Path
+) -> None:
     with pytest.raises(UnknownSession, match="nothing is kept of 'never'"):
         await system.client.call(WORKER, ResumeState(session="never"), deadline=PATIENCE_S)
-    for words in (("resume", "never"), ("export", "never", "/tmp/x"), ("remove", "never"), ("info", "never")):
+    for words in (
+        ("resume", "never"),
+        ("export", "never", str(tmp_path / "x")),
+        ("remove", "never"),
+        ("info", "never"),
+    ):
         refused = await sage(system, *words)
         assert (refused.exit_code, "nothing is kept of 'never'" in refused.output) == (1, True)
+
+
+async def test_a_checkpoint_is_made_listed_and_gone_back_to(system: Fabric) -> None:
+    first = await ask(system, Generate(messages=chat(f"a moment {QUESTION}"), session="moment"))
+    held = first.tokens_reused + first.tokens_computed + first.tokens_generated - 1
+    made = await sage(system, "checkpoint", "moment", "--label", "before", "--level", "small")
+    assert made.output == f"{WORKER}: moment#before, {held} tokens\n", made.output
+    await ask(system, Generate(messages=chat(f"a moment {QUESTION}", first.text, "so ?"), session="moment"))
+    (shown,) = (await sage(system, "checkpoints", "moment", "--json")).stdout.splitlines()
+    assert (json.loads(shown)["label"], json.loads(shown)["why"]) == ("before", "by hand")
+    (back,) = (await sage(system, "resume", "moment", "--checkpoint", "before", "--level", "small", "--json")).stdout.splitlines()
+    assert json.loads(back)["tokens"] == held
+    refused = await sage(system, "resume", "moment", "--checkpoint", "never")
+    assert (refused.exit_code, "nothing is kept of 'moment#never'" in refused.output) == (1, True)
+    assert (await sage(system, "remove", "moment")).exit_code == 0
+    assert (await sage(system, "checkpoints", "moment")).output == ""
 
 
 async def test_a_spoiled_file_is_named_by_verify_and_moved_away(system: Fabric) -> None:
