@@ -264,3 +264,12 @@ def test_items_know_what_they_rehearse(models: Path) -> None:
     assert (own.rehearsal, own.verified, own.weight) == (True, True, 2.0)
     assert own.answer[-1] in small.stop_ids
     assert small.tokenizer.decode(own.answer) == "ash bay"
+
+
+def test_few_lessons_are_gone_through_until_there_are_enough_steps(models: Path) -> None:
+    data = lessons(models)
+    often = Trainer(load(models, "small").model, data, data, train_settings(steps=50), seed=5)
+    once = Trainer(load(models, "small").model, data, data, train_settings(), seed=5)
+    a_pass = once.steps // 2
+    assert 50 <= often.steps < 50 + a_pass
+    assert often.steps % a_pass == 0
