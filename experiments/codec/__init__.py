@@ -1,6 +1,5 @@
 """`sage bench codec`: how small attention state gets, and what that costs.
 
-contexts    held-out conversations to go on with, and questions about what was told in them, at five depths
 points      every way to keep state: as it comes back, and the bytes that it takes
 control     a model with large key biases, on which rounding turned keys ruins everything
 measure     what a point costs and saves

@@ -11,11 +11,11 @@ import msgspec
 import torch
 
 from experiments.codec import report
-from experiments.codec.contexts import asks, conversations, ids_of, probes
 from experiments.codec.control import Naive, with_large_biases
 from experiments.codec.measure import Bench, Measured, codec_speed, format_speeds
 from experiments.codec.points import CHUNK, Keeping, Point
 from experiments.reference import integrity
+from experiments.reference.contexts import asks, conversations, ids_of, probes
 from experiments.reference.evaluate import load
 from experiments.reference.family import SIZES, WEIGHTS
 from experiments.reference.split import Split

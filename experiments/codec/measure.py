@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import msgspec
 import torch
 
-from experiments.codec.contexts import Ask, Probe
 from experiments.codec.points import Given, Point, formats
+from experiments.reference.contexts import Ask, Probe
 from nodes.model_worker.kv.codecs.codec import Codec
 from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.reading import forward_all, likeness, read

@@ -189,8 +189,8 @@ async def test_a_checkpoint_is_made_listed_and_gone_back_to(system: Fabric) -> N
     await ask(system, Generate(messages=chat(f"a moment {QUESTION}", first.text, "so ?"), session="moment"))
     (shown,) = (await sage(system, "checkpoints", "moment", "--json")).stdout.splitlines()
     assert (json.loads(shown)["label"], json.loads(shown)["why"]) == ("before", "by hand")
-    (back,) = (await sage(system, "resume", "moment", "--checkpoint", "before", "--level", "small", "--json")).stdout.splitlines()
-    assert json.loads(back)["tokens"] == held
+    back = await sage(system, "resume", "moment", "--checkpoint", "before", "--level", "small", "--json")
+    assert json.loads(back.stdout)["tokens"] == held
     refused = await sage(system, "resume", "moment", "--checkpoint", "never")
     assert (refused.exit_code, "nothing is kept of 'moment#never'" in refused.output) == (1, True)
     assert (await sage(system, "remove", "moment")).exit_code == 0

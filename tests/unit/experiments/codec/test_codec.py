@@ -10,10 +10,10 @@ import torch
 
 from experiments.codec import report
 from experiments.codec.bench import _true_sizes
-from experiments.codec.contexts import REST, Ask, asks, probes
 from experiments.codec.control import Naive, with_large_biases
 from experiments.codec.measure import Bench, Measured, codec_speed, format_speeds
 from experiments.codec.points import CHUNK, Given, Keeping
+from experiments.reference.contexts import REST, Ask, asks, probes
 from experiments.reference.evaluate import load
 from experiments.reference.family import SIZES
 from nodes.model_worker import levels, loading
