@@ -226,6 +226,7 @@ class Turn:
             missed=laid.missed,
             messages_left_out=self.left_out,
             tokens_pruned=state.pruned,
+            spans_pruned=state.gone,
             input_nll=self.judge.mean,
             input_judged=len(self.judge.nats),
             input_excess=self.judge.excess,

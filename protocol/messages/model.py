@@ -89,6 +89,8 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     tokens_pruned: int = 0
     """Of those computed and reused, the ones whose keys and values were dropped before the answer ended. What is left,
     `pruned` by its exactness, is not kept; the conversation stays as it was kept before."""
+    spans_pruned: list[tuple[int, int]] = []
+    """Where those stood: [start, end) in the conversation's tokens."""
     input_nll: float | None = None
     """Mean negative log-likelihood, in nats, of the last message's tokens that were computed for this answer; None
     where that was not asked for, or none of them was computed after another."""

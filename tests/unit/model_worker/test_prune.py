@@ -125,6 +125,7 @@ def test_a_conversation_that_memory_is_too_small_for_is_pruned_where_that_is_all
     assert answer.tokens_generated == 8
     assert (answer.tokens_computed, answer.exactness) == (200, "pruned")
     assert answer.tokens_pruned >= 200 + 7 - 100
+    assert sum(end - start for start, end in answer.spans_pruned) == answer.tokens_pruned
     again = engine.generate(asked(200))
     assert (again.tokens_reused, again.exactness, again.tokens_pruned) == (0, "cold", 0), "nothing pruned was kept"
 
