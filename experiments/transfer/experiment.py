@@ -97,9 +97,7 @@ def goals(found: Sequence[Measured], times: Sequence[Timed]) -> list[Goal]:
         ),
         at_most("surprise", "normalised surprise, mean", target=SURPRISE, measured=_of(moved, "surprise")),
         at_most("surprise-p90", "its p90", target=SURPRISE_P90, measured=_of(moved, "surprise_p90")),
-        at_least(
-            "right", "answers kept of those right by its own reading", target=RIGHT, measured=_of(moved, "right")
-        ),
+        at_least("right", "answers kept of those right by its own reading", target=RIGHT, measured=_of(moved, "right")),
         at_least(
             "above",
             "the same less the best of no context, truncated context and summary",

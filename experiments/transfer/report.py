@@ -13,8 +13,8 @@ from runtime.markdown import table
 PAYS_RIGHT, PAYS_SURPRISE, PAYS_SOONER = 0.9, 0.15, 1.25
 """From where on moving pays."""
 _HOW = (
-    "Answers kept: of questions about one of eight things told at five depths, those that the receiver gets right by its "
-    "own reading and still answers in the same words. Surprise: 0 as with its own state, 1 as with none."
+    "Answers kept: of questions about one of eight things told at five depths, those that the receiver gets right by "
+    "its own reading and still answers in the same words. Surprise: 0 as with its own state, 1 as with none."
 )
 UNMOVED = ("own reading", "no context", "summary")
 

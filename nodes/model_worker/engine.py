@@ -30,6 +30,7 @@ from nodes.model_worker.errors import (
     UnknownSession,
 )
 from nodes.model_worker.kv.codecs.choosing import codecs_of, usual
+from nodes.model_worker.kv.codecs.codec import Codecs
 from nodes.model_worker.kv.codecs.learned import FOLDER as FITS
 from nodes.model_worker.kv.exactness import Exactness
 from nodes.model_worker.kv.manifest import Moment
@@ -92,6 +93,7 @@ class Engine:
         self._in_vain = in_vain
         self._gauge = gauge or Gauge(self._clock)
         self._shelf: Shelf | None = None
+        self._codec_problem = ""
         self.problem = ""
         """Why the model could not be loaded, when it was last tried."""
         self._learned: Learned | None = None
@@ -126,12 +128,8 @@ class Engine:
             raise
 
     def _hold(self, model: LoadedModel, took: Effort) -> LoadedModel:
-        try:
-            self._sessions = self._new_sessions(model)
-        except ModelError as error:
-            self.problem = str(error)
-            raise
         self._model = model
+        self._sessions = self._new_sessions(model)
         self._info = _info(self.level, model, took.seconds)
         self._loaded(took)
         return model
@@ -161,7 +159,7 @@ class Engine:
                 model=self.level.model,
                 shape=model.state,
                 size=size,
-                codecs=codecs_of(model, self.level.codec, self._vault.directory.with_name(FITS)),
+                codecs=self._codecs(model, self._vault),
                 room=self.level.state,
                 clock=self._clock,
                 noticed=self._noticed,
@@ -175,6 +173,15 @@ class Engine:
             disk=self._shelf,
             device=model.device,
         )
+
+    def _codecs(self, model: LoadedModel, vault: Vault) -> Codecs:
+        """Those that the level asks for; where they cannot be had, state is kept losslessly, and why is told."""
+        self._codec_problem = ""
+        try:
+            return codecs_of(model, self.level.codec, vault.directory.with_name(FITS))
+        except ModelError as error:
+            self._codec_problem = f"{error}: kept losslessly"
+            return codecs_of(model, "lossless", vault.directory.with_name(FITS))
 
     def _load(self) -> LoadedModel:
         if self._given is not None:
@@ -268,9 +275,9 @@ class Engine:
 
     @property
     def state_problem(self) -> str:
-        """Why attention state is not being written down, "" if it is. May be asked from any thread."""
+        """Why attention state is not being written down as it should, "" if it is. May be asked from any thread."""
         shelf = self._shelf
-        return shelf.problem if shelf else ""
+        return (shelf.problem or self._codec_problem) if shelf else ""
 
     def save_state(self) -> StateSaved:
         """Wait until all is written down."""

@@ -9,9 +9,12 @@ In memory:
   tree        the chunks of all conversations by their ids: one copy of what they begin alike with
   worth       what keeping a chunk is expected to save (no torch)
   sessions    all conversations over that tree, within a budget of bytes
+  rotary      where a key stands, taken out of it and put back in
+  features    state as one row of numbers a token, keys at no place and nothing with a bias, and back
+  pruning/    which tokens keep theirs when not all can
 
-On the disk (no torch):
-  codec       bytes of keys and values, made small without loss
+On the disk (no torch, but for lossy codecs):
+  codecs/     bytes of keys and values, made small: without loss, or with a little
   chunkfile   one chunk as a sealed file: public header, private header, body
   manifest    what one conversation is made of, sealed
   index       where everything lies, in SQLite; made again from the files when lost

@@ -188,6 +188,14 @@ def test_what_is_not_fitted_is_not_had_and_says_what_to_do(tmp_path: Path, loade
     assert codecs_of(loaded, "int4", tmp_path).loses
 
 
+def test_a_worker_without_the_fit_answers_all_the_same_and_says_what_is_wrong(folder: Path, vault: Vault) -> None:
+    one = engine(folder, vault, codec="learned")
+    assert ask(one).tokens_computed == 90
+    assert "sage kv fit" in one.state_problem
+    assert "kept losslessly" in one.state_problem
+    one.close()
+
+
 @pytest.fixture
 def vault(tmp_path: Path) -> Iterator[Vault]:
     made = Vault(tmp_path / "kv", Keys(HostIdentity.load(tmp_path)), budget=1 << 30)
