@@ -301,6 +301,8 @@ class Shelf:
                 chunk.address = self._vault.write_chunk(self._word, content, self._name(chunk))
                 self._share(chunk.address, content)
             line.append(KeptChunk(chunk.address, list(chunk.ids), self._kept_as(chunk).label))
+        if not line and self._codecs.loses:
+            return  # nothing of it fills a chunk yet
         kept = Manifest(
             name=snapshot.name,
             model=self._model,

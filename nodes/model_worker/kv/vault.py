@@ -239,7 +239,7 @@ class Vault:
         with self.alone():
             for row in self.index.sessions_of(self.person(moment.session)):
                 found = self._read_manifest(self.directory / "sessions" / row.file)
-                if found is None or found[1].model != model:
+                if found is None or found[1].model != model or not found[1].line:
                     continue
                 public, kept = found
                 marked = msgspec.structs.replace(kept, name=moment.name, moment=moment, kept_ns=self._clock.wall_ns())

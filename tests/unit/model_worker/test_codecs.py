@@ -226,6 +226,13 @@ def test_a_conversation_goes_on_from_what_was_kept_with_fewer_bits(folder: Path,
     again.close()
 
 
+def test_what_fills_no_chunk_is_not_kept(folder: Path, vault: Vault) -> None:
+    one = engine(folder, vault, codec="int4")
+    one.generate(Generate(ids=IDS[:10], session="short", max_new_tokens=2))
+    one.close()
+    assert list(vault.manifests()) == []
+
+
 def test_what_was_evicted_comes_back_as_lossy_and_what_rests_on_it_is(folder: Path, vault: Vault) -> None:
     one = engine(folder, vault, codec="int4")
     ask(one)
