@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 import torch
+from torch import Tensor
 
 from experiments.codec import report
 from experiments.codec.control import Naive, with_large_biases
 from experiments.codec.measure import Bench, Measured, codec_speed, format_speeds
 from experiments.codec.points import CHUNK, Keeping, Point
+from experiments.codec.vae import TinyVae
 from experiments.reference import integrity
 from experiments.reference.contexts import asks, conversations, ids_of, probes
 from experiments.reference.evaluate import load
@@ -39,6 +41,8 @@ MODEL = "specialized"
 LENGTHS = (160, 500, 1000, 2000)
 STEPS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Of the learned codec, as shares of a number's standard deviation."""
+LATENTS = (64, 128, 256)
+"""Of the small autoencoder."""
 SHARES = (0.5, 0.25, 0.125)
 """Of the tokens, that pruning leaves."""
 BOTH = ((0.25, 0.5), (0.5, 0.5), (0.5, 0.25), (1.0, 0.25), (1.0, 0.125))
@@ -54,15 +58,16 @@ def measure(session: Session, wanted: Sequence[int]) -> Outcome:
     tokenizer = load(SIZES[MODEL].folder)[1]
     with tempfile.TemporaryDirectory(prefix="sage-") as place:
         keeping = Keeping(loaded, Keys(HostIdentity.load(Path(place))))
-        groups, deviation = _spread(loaded, tokenizer, 8 if few else 60, session.seed)
-        points = [point for point, _ in _points(keeping, groups, deviation)]
+        groups, deviation, rows = _spread(loaded, tokenizer, 8 if few else 60, session.seed)
+        vaes = [TinyVae(keeping.features, rows, latents, session.seed) for latents in (LATENTS[:1] if few else LATENTS)]
+        points = list(_points(keeping, groups, deviation, vaes))
         progress = session.progress((len(points) + 2) * len(lengths))
         found: list[Measured] = []
         speeds = []
         for length in lengths:
             bench = _bench(loaded, tokenizer, length, session)
             progress.advance(1, f"{length} tokens are read")
-            for point, costly in _points(keeping, groups, deviation):
+            for point, costly in points:
                 one = bench.measure(point, probes=4 if costly else None, asks=20 if costly else None)
                 found.append(one)
                 session.raw(**msgspec.to_builtins(one))
@@ -103,21 +108,23 @@ def _bench(loaded: LoadedModel, tokenizer: Any, length: int, session: Session) -
     )
 
 
-def _spread(loaded: LoadedModel, tokenizer: Any, count: int, seed: int) -> tuple[Any, float]:
-    """What the learned codec is fitted to: conversations of the split that nothing is measured in."""
+def _spread(loaded: LoadedModel, tokenizer: Any, count: int, seed: int) -> tuple[Any, float, Tensor]:
+    """What the learned codecs are fitted to: conversations of the split that nothing is measured in."""
     features = Features.of(loaded)
-    spread = Spread(features)
+    spread, every = Spread(features), []
     for messages in conversations(tokenizer, count, seed, Split.TRAIN):
         ids = ids_of(tokenizer, messages)[:2000]
-        spread.add(features.rows(read(loaded, ids).piece(0, len(ids)), 0))
-    return spread.groups()
+        rows = features.rows(read(loaded, ids).piece(0, len(ids)), 0)
+        spread.add(rows)
+        every.append(rows)
+    return *spread.groups(), torch.cat(every)
 
 
 def _learned(keeping: Keeping, groups: Any, step: float) -> Learned:
     return Learned(Fit(groups, step), keeping.features)
 
 
-def _points(keeping: Keeping, groups: Any, deviation: float) -> Iterator[tuple[Point, bool]]:
+def _points(keeping: Keeping, groups: Any, deviation: float, vaes: Sequence[TinyVae]) -> Iterator[tuple[Point, bool]]:
     """Each with whether it is tried on fewer contexts, because it takes long."""
     yield keeping.as_it_is("raw", lossless.RAW), False
     yield keeping.as_it_is("shuffle + zstd", lossless.NAME), False
@@ -125,6 +132,8 @@ def _points(keeping: Keeping, groups: Any, deviation: float) -> Iterator[tuple[P
         yield keeping.coded("so many bits", f"int{bits}", Uniform(bits, keeping.features)), False
     for step in STEPS:
         yield keeping.coded("learned", f"learned {step:g}", _learned(keeping, groups, step * deviation)), False
+    for vae, latents in zip(vaes, LATENTS, strict=False):
+        yield keeping.coded("tiny VAE", f"tiny VAE, {latents} latents", vae), False
     for scorer in ("recent", *SCORERS):
         for share in SHARES:
             yield keeping.pruned(scorer, share), scorer != "recent"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from experiments.codec import report
+from experiments.codec import report, vae
 from experiments.codec.bench import _true_sizes
 from experiments.codec.control import Naive, with_large_biases
 from experiments.codec.measure import Bench, Measured, codec_speed, format_speeds
@@ -125,3 +125,19 @@ def test_a_point_that_was_not_measured_passes_nothing() -> None:
         kept=1.0, kept_by_depth={}, asked=0,
     )  # fmt: skip
     assert not one.passes
+
+
+def test_a_tiny_autoencoder_gives_back_what_it_was_trained_on(
+    loaded: LoadedModel, keeping: Keeping, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vae, "STEPS", 60)
+    (probe,) = probes(tokenizer, 500, 1, seed=1)
+    context = given(loaded, probe.told)
+    rows = keeping.features.rows(context.data, 0)
+    small = vae.TinyVae(keeping.features, rows, 16, seed=1)
+    parts = small.encode(context.data, 0)
+    found = torch.stack(list(small.decode(parts, len(probe.told), 0)))
+    assert sum(map(len, parts)) < context.data.nbytes / 8
+    assert torch.equal(found[..., :4, :].bfloat16(), context.data[..., :4, :])
+    left = keeping.features.rows(found, 0) - rows
+    assert float(left.square().mean()) < 0.8 * float((rows - rows.mean(0)).square().mean())
