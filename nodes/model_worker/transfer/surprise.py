@@ -52,4 +52,5 @@ def surprise(native: Tensor, moved: Tensor, none: Tensor) -> Surprise:
 
 
 def _kl(p: Tensor, q: Tensor) -> Tensor:
-    return (p.exp() * (p - q)).sum(-1)
+    # A word that is impossible in both adds nothing, though the difference of its logarithms is none.
+    return torch.where(p.exp() == 0, 0.0, p.exp() * (p - q)).sum(-1)
