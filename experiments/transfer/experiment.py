@@ -58,7 +58,7 @@ def run(session: Session, wanted: Sequence[str], *, shapes: bool) -> Outcome:
             if not questions:
                 progress.advance(1, f"{pair.name}, {length} tokens: it answers nothing rightly by itself")
                 continue
-            rows = measure(pair, ways(pair, maps, stop), length, told, questions)
+            rows = measure(pair, ways(pair, maps, stop, texts[-1]), length, told, questions)
             for row in rows:
                 session.raw(**msgspec.to_builtins(row))
             found += rows

@@ -16,7 +16,7 @@ _HOW = (
     "Answers kept: of questions about one of eight things told at five depths, those that the receiver gets right by "
     "its own reading and still answers in the same words. Surprise: 0 as with its own state, 1 as with none."
 )
-UNMOVED = ("own reading", "no context", "summary")
+UNMOVED = ("own reading", "own, with noise", "no context", "summary")
 
 
 def figures(one: Measured) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from nodes.model_worker.kv.pruning.recent import SINKS
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.reading import read
-from nodes.model_worker.transfer.manager import CacheTransferManager
+from nodes.model_worker.transfer.manager import TAIL, CacheTransferManager
 from nodes.model_worker.transfer.projector import Moments, Part, Projector, fitted, nearest_layers
 
 RIDGE = 1e-6
@@ -70,19 +70,38 @@ def cut_to_size(here: Features, there: Features, mean: Tensor, offset: Tensor) -
     return Projector(mean, offset, tuple(parts))
 
 
-def ways(pair: Pair, maps: Mapping[str, Projector], messages_end: int) -> dict[str, Way]:
-    """`messages_end`: the token that ends a message."""
-    target = pair.target
+def ways(pair: Pair, maps: Mapping[str, Projector], messages_end: int, sample: Sequence[int]) -> dict[str, Way]:
+    """`messages_end`: the token that ends a message. `sample`: a context in which the map's error is looked at."""
+    target, features = pair.target, Features.of(pair.target)
+    off = _error(pair, maps["stacked"], sample)
+
+    def noisy(ids: Sequence[int], _: AttentionState) -> Begun:
+        """The control: its own reading, off by as much as the stacked map is, number by number, but at random."""
+        began = time.perf_counter()
+        rows = features.rows(read(target, ids).piece(0, len(ids)), 0)
+        generator = torch.Generator().manual_seed(len(ids))
+        rows[SINKS:-TAIL] += off * torch.randn(rows[SINKS:-TAIL].shape, generator=generator)
+        state = AttentionState(target.state.layers, len(ids), target.device)
+        state.append(features.state(rows, 0).to(getattr(torch, target.state.dtype)), ids, cold=False)
+        return Begun(state, time.perf_counter() - began)
+
     found: dict[str, Way] = {
         "own reading": lambda ids, _: _read(target, ids),
         "no context": lambda ids, _: _read(target, ids[:SINKS]),
         f"last {TRUNCATED} tokens": lambda ids, _: _read(target, [*ids[:SINKS], *ids[-TRUNCATED:]]),
         "summary": lambda ids, _: _read(target, summary(ids, messages_end)),
+        "own, with noise": noisy,
     }
     for name, projector in maps.items():
         manager = CacheTransferManager(pair.source, target, projector)
         found[name] = lambda ids, state, manager=manager: _moved(manager, ids, state)  # type: ignore[misc]
     return found
+
+
+def _error(pair: Pair, projector: Projector, ids: Sequence[int]) -> Tensor:
+    """Root of the mean square of each of the target's numbers [width]."""
+    rows = [Features.of(each).rows(read(each, ids).piece(0, len(ids)), 0) for each in (pair.source, pair.target)]
+    return (rows[1] - projector(rows[0])).square().mean(0).sqrt()
 
 
 def summary(ids: Sequence[int], messages_end: int) -> list[int]:

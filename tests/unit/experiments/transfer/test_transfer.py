@@ -35,7 +35,7 @@ def same() -> Pair:
 def found(same: Pair, tokenizer: Any) -> dict[str, Measured]:
     texts = [ids_of(tokenizer, each)[:600] for each in conversations(tokenizer, 6, 1, Split.TRAIN)]
     questions: list[Ask] = asks(same.target, tokenizer, 200, 2, seed=1)
-    every = ways(same, fit_maps(same, texts), messages_end=1)
+    every = ways(same, fit_maps(same, texts), messages_end=1, sample=texts[0])
     rows = measure(same, every, 200, probes(tokenizer, 200, 1, seed=1), questions)
     return {row.way: row for row in rows}
 
@@ -46,6 +46,7 @@ def test_to_itself_everything_is_kept_by_a_map_and_nothing_without_context(found
     assert found["stacked"].right == 1.0
     assert found["stacked"].surprise < 0.05
     assert found["cut to size"].right == 1.0
+    assert found["own, with noise"].right == 1.0
     assert found["no context"].right < 0.5
     assert found["no context"].surprise == pytest.approx(1.0)
     assert found["mean"].right < 0.5
