@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from nodes.dialogue import config, critical, hindsight, moments, readiness, replays, spending, voice
+from nodes.dialogue import config, critical, hindsight, readiness, replays, spending, voice
 from nodes.dialogue.choice import NO_TABLE
 from nodes.dialogue.deliveries import CONTEXT, DESTINATIONS
 from nodes.dialogue.exchange import Exchange
+from nodes.dialogue.moments import Moments
 from nodes.dialogue.patterns import Patterns, learner
 from nodes.dialogue.patterns.learner import Learner
 from nodes.dialogue.ports import Outlook
@@ -94,6 +95,7 @@ class Dialogue(Node):
     async def start(self) -> None:
         self._config = config.load(self.params.config)
         trust = config.load_trust(self.params.trust)
+        self._moments = Moments(self._config.checkpoints)
         self._energy: Energy | None = None
         self._table: TrustTable = NO_TABLE
         self._present: frozenset[str] | None = None
@@ -282,7 +284,7 @@ class Dialogue(Node):
 
     @on(ExchangeScored)
     async def scored(self, event: Event[ExchangeScored]) -> None:
-        if reason := moments.why(event.body, self._config.checkpoints):
+        if reason := self._moments.why(event.body):
             self.spawn(self._mark(event.body, reason))
 
     # What follows
