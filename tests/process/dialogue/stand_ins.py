@@ -12,7 +12,7 @@ from protocol.messages.audio import Hear, Heard, Utterance
 from protocol.messages.context import ExchangeScored, Reward, ScoreExchange, Snarc
 from protocol.messages.dream import Keep, Kept, Revise, Revised
 from protocol.messages.metabolism import Metabolic, MetabolicState, Rouse, Settle, Settled
-from protocol.messages.model import Generate, Generated, Token
+from protocol.messages.model import Generate, Generated, MarkState, StateMarked, Token
 from protocol.messages.speech import Said, Say
 from protocol.messages.trust import Judge, Outcome, TrustRecorded
 from runtime.node import Call, Node, run, serve
@@ -53,6 +53,12 @@ class Worker(Node):
             seconds={"decode": 0.0},
             cpu_s=0.25,
         )
+
+    @serve(MarkState)
+    async def mark(self, request: MarkState, _call: Call) -> StateMarked:
+        with open(self.state_dir / "marked.jsonl", "a") as file:
+            file.write(json.dumps({"worker": self.name, **msgspec.to_builtins(request)}) + "\n")
+        return StateMarked(name=f"{request.session}#{request.label}", tokens=1)
 
 
 class Recorder(Node):
