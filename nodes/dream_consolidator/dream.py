@@ -399,9 +399,13 @@ def not_worth(candidate: Candidate, settings: Dreaming) -> str:
 
 
 def teacher_of(student: str, levels: Sequence[str], here: Sequence[str]) -> str:
-    """The next larger level whose model is here; empty where there is none. `levels` least capable first."""
+    """The largest level above it whose model is here; empty where there is none. `levels` least capable first.
+
+    Lessons are what any larger level answered, and what is learned of them is the teacher's distribution: of an answer
+    that a level in between could not have given it has a wrong one.
+    """
     larger = levels[levels.index(student) + 1 :] if student in levels else []
-    return next((level for level in larger if level in here), "")
+    return next((level for level in reversed(larger) if level in here), "")
 
 
 def verdict(outcome: Outcome | None, settings: Settings, tested: Sequence[bool] = ()) -> Ruling:

