@@ -41,7 +41,8 @@ def params(directory: Path, models: Path, **train: object) -> dict[str, str]:
         )
     )
     text = configuration.paths.shipped("configs/dream.yaml").read_text()
-    changes = {"students": "[small]", "by": "here", "self_asked": 24, "judged": 40, "top_k": 8, "niceness": 0, **train}
+    few = {"self_asked": 24, "judged": 40, "top_k": 8, "steps": 0}
+    changes = {"students": "[small]", "by": "here", "niceness": 0, **few, **train}
     lines = []
     for line in text.splitlines():
         key = line.split(":")[0].strip()
