@@ -23,6 +23,7 @@ from runtime.bench.record import Goal, at_least, at_most
 from runtime.bench.session import Outcome, Session
 
 LENGTHS = (200, 500, 1000)
+TRUE_LENGTHS = (128, 256, 512, 1024)
 SHAPES = (("specialized", "tactical"), ("tactical", "sensory"))
 MAIN = "specialized → tactical"
 SOONER, LEAST, SURPRISE, SURPRISE_P90, RIGHT = 5.0, 1.25, 0.15, 0.5, 0.9
@@ -43,7 +44,7 @@ def run(session: Session, wanted: Sequence[str], *, shapes: bool) -> Outcome:
     few = session.quick
     chosen = wanted or (NAMES[:1] if few else NAMES)
     lengths = LENGTHS[:1] if few else LENGTHS
-    progress = session.progress(len(chosen) * (len(lengths) + 1) + (4 if shapes else 0))
+    progress = session.progress(len(chosen) * (len(lengths) + 1) + (len(SHAPES) * len(TRUE_LENGTHS) if shapes else 0))
     tokenizer = load(SIZES["tactical"].folder)[1]
     read = conversations(tokenizer, 8 if few else 60, session.seed, Split.TRAIN)
     texts = [ids_of(tokenizer, each)[:1000] for each in read]
@@ -65,10 +66,12 @@ def run(session: Session, wanted: Sequence[str], *, shapes: bool) -> Outcome:
             progress.advance(1, f"{pair.name}, {length} tokens")
     times: list[Timed] = []
     for source, target in SHAPES if shapes else ():
-        for length in (512, 1024):
+        for length in TRUE_LENGTHS:
             times += timed(source, target, length, (None, RANK), rounds=1 if few else 3)
             progress.advance(1, f"true shapes, {source} → {target}, {length} tokens")
     session.file("transfer.svg", report.picture(found))
+    if times:
+        session.file("break-even.svg", report.break_even(times))
     figures: dict[str, Any] = {
         "measured": {f"{one.pair} | {one.length} | {one.way}": report.figures(one) for one in found},
         "true_shapes": {f"{one.pair} | {one.length} | {one.rank or 'full'}": report.timed(one) for one in times},

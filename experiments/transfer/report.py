@@ -76,6 +76,7 @@ def text(found: Sequence[Measured], times: Sequence[Timed]) -> str:
                 ],
             ),
         ]
+        parts += ["", "![times sooner by length](break-even.svg)"]
     return "\n".join([*parts, "", "![answers kept by length](transfer.svg)"])
 
 
@@ -87,6 +88,16 @@ def picture(found: Sequence[Measured]) -> bytes:
         if one.pair == first:
             series.setdefault(one.way, []).append((one.length, one.right))
     return lines(f"{first}: answers kept", series, Axis("tokens"), Axis("share"))
+
+
+def break_even(times: Sequence[Timed]) -> bytes:
+    """SVG: times sooner by length, of every pair and rank; above 1 moving is sooner than reading."""
+    series: dict[str, list[tuple[float, float]]] = {}
+    for one in sorted(times, key=lambda one: one.length):
+        series.setdefault(f"{one.pair}, {one.rank or 'full'}", []).append((one.length, one.sooner))
+    ends = [one.length for one in times]
+    series["as soon"] = [(min(ends), 1.0), (max(ends), 1.0)]
+    return lines("moving against reading, true shapes", series, Axis("tokens"), Axis("times sooner", logarithmic=True))
 
 
 def _row(one: Measured) -> tuple[str, ...]:

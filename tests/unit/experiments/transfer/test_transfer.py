@@ -67,6 +67,7 @@ def test_it_pays_where_answers_stay_surprise_is_small_and_it_is_sooner(found: di
     assert "## Where it pays" in shown
     assert "| tactical → sensory | 1,024 | full | 1 M | 2.00 | 0.50 | 4.0 × |" in shown
     assert report.picture(rows).startswith(b"<svg")
+    assert report.break_even([TIMED]).startswith(b"<svg")
     assert not report.pays(found["no context"])
 
 
