@@ -223,7 +223,7 @@ class Sessions:
             self._lay_out(found.line[: self._common(found.line)], found.tokens)  # the rest of the desk may be dropped
             most = admit(self._in_memory(found))
             found = self._tree.within(found.line, min(found.tokens, most), wanted)
-            line, tokens, restored = self._readable(found.line, found.tokens, load_anyway=load_anyway)
+            line, tokens, restored = self._readable(found, wanted, load_anyway=load_anyway)
             self._lay_out(line, tokens)
         self._at_work = session
         now = self._seconds()
@@ -343,12 +343,12 @@ class Sessions:
             return None
         return self._tree.attach(parent, kept.ids, kept.exactness, kept.address, self._seconds())
 
-    def _readable(self, line: list[Chunk], tokens: int, *, load_anyway: bool) -> tuple[list[Chunk], int, int]:
+    def _readable(self, found: Found, wanted: Exactness, *, load_anyway: bool) -> tuple[list[Chunk], int, int]:
         """The line as far as its bytes can be had, and are worth reading: (line, tokens, tokens read from the disk).
 
         Computing instead of reading gives the same bits only where all of the line is cold; otherwise it is read.
         """
-        restored = 0
+        line, tokens, restored = found.line, found.tokens, 0
         may_compute = not load_anyway and all(chunk.exactness is Exactness.COLD for chunk in line)
         for number, chunk in enumerate(line):
             start = number * self._tree.size
@@ -359,7 +359,7 @@ class Sessions:
                 continue
             if may_compute and not self._worth_reading(chunk):
                 return line[:number], min(tokens, start), restored
-            if not self._read(chunk):
+            if not self._read(chunk) or chunk.exactness < wanted:
                 return line[:number], min(tokens, start), restored
             restored += min(tokens, start + len(chunk.ids)) - start
         return line, tokens, restored
@@ -405,9 +405,15 @@ class Sessions:
             self._missed = str(error)
             self._forget(chunk)
             return False
+        self._only_on_disk(chunk)
         self.costs.loaded(nbytes, self._seconds() - began)
         self.counts.restored += 1
         return True
+
+    def _only_on_disk(self, chunk: Chunk) -> None:
+        """Nothing better is left of it than what the disk gives back."""
+        if self._disk is not None:
+            chunk.exactness = min(chunk.exactness, self._disk.keeps)
 
     def _from_disk(self, chunk: Chunk) -> Any:
         if self._disk is None or not chunk.address:
@@ -478,6 +484,9 @@ class Sessions:
         if lost is not None:
             self.counts.lost += 1
             self._forget(lost)
+        for chunk in self._laid:
+            if chunk.data is None:
+                self._only_on_disk(chunk)
         self._desk = AttentionState(self._layers, self._tree.size, self._device)
         self._pin([])
 
@@ -588,8 +597,8 @@ class Sessions:
 
     def _evict(self, chunk: Chunk) -> None:
         chunk.data = None
-        if self._disk is not None and not chunk.pins:
-            chunk.exactness = min(chunk.exactness, self._disk.keeps)
+        if not chunk.pins:
+            self._only_on_disk(chunk)
         self.counts.evicted += 1
         if not (chunk.pins or self._lies_elsewhere(chunk)):
             self.counts.lost += 1

@@ -246,6 +246,20 @@ def test_what_was_evicted_comes_back_as_lossy_and_what_rests_on_it_is(folder: Pa
     one.close()
 
 
+def test_what_lay_on_the_desk_alone_is_no_better_than_the_disk_once_the_desk_is_cleared(
+    folder: Path, vault: Vault
+) -> None:
+    one = engine(folder, vault, codec="int4")
+    ask(one)
+    one._shelf.flush()
+    for chunk in one._sessions._laid:  # as `make_room` does
+        chunk.data = None
+    one._sessions._clear_desk()
+    found = ask(one, "continuous")
+    assert (found.tokens_reused, found.exactness) == (0, "cold")
+    one.close()
+
+
 def test_a_conversation_kept_losslessly_is_read_whatever_the_codec_is_now(folder: Path, vault: Vault) -> None:
     first = engine(folder, vault)
     ask(first)
