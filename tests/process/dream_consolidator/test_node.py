@@ -172,7 +172,8 @@ async def test_the_small_model_learns_what_the_large_one_knows_and_keeps_what_it
     for name, width, layers, lessons in (("small", 32, 2, knows[:240]), ("big", 64, 2, knows)):
         tiny.build_model(tmp_path / name, width=width, layers=layers, seed=1)
         tiny.train_model(tmp_path / name, lessons, steps=1200, rate=3e-3, seed=1)
-    given = params(tmp_path, tmp_path, rate=0.002, self_asked=800, judged=200, margin=0.1)  # a world too small for 2%
+    small = {"self_asked": 800, "judged": 200, "margin": 0.1}  # a world too small for 2%
+    given = params(tmp_path, tmp_path, rate=0.002, steps=600, **small)
     await system.node(MODULE, NAME, given)
     for question in tiny.questions("swap")[:200]:
         await ask(system, tiny.offer(question, answer="ash", level="small", score=0.0, salience=0.8))
