@@ -21,16 +21,15 @@ from experiments.reference.contexts import asks, conversations, ids_of, probes
 from experiments.reference.evaluate import load
 from experiments.reference.family import SIZES, WEIGHTS
 from experiments.reference.split import Split
-from nodes.model_worker import levels, loading
+from nodes.model_worker import levels, loading, random_weights
 from nodes.model_worker.kv.chunkfile import Keys
 from nodes.model_worker.kv.codecs import lossless
+from nodes.model_worker.kv.codecs.choosing import BITS
 from nodes.model_worker.kv.codecs.fit import Spread
 from nodes.model_worker.kv.codecs.learned import Fit, Learned
 from nodes.model_worker.kv.codecs.uniform import Uniform
 from nodes.model_worker.kv.features import Features
 from nodes.model_worker.kv.pruning.scorers import SCORERS
-from nodes.model_worker.kv.rotary import Rotary
-from nodes.model_worker.levels import Shape
 from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.reading import read
 from runtime.bench.record import Goal, at_least
@@ -78,7 +77,7 @@ def measure(session: Session, wanted: Sequence[int]) -> Outcome:
                 speeds = [codec_speed(each, bench.first, CHUNK) for each in codecs] + format_speeds(bench.first)
         control = _control(loaded, tokenizer, Path(place), session)
         progress.advance(len(lengths), "the negative control")
-        sizes = list(_true_sizes(Path(place)))
+        sizes = list(_true_sizes())
     figures: dict[str, Any] = {
         "points": {
             str(length): {one.name: report.figures(one) for one in found if one.length == length} for length in lengths
@@ -128,7 +127,7 @@ def _points(keeping: Keeping, groups: Any, deviation: float, vaes: Sequence[Tiny
     """Each with whether it is tried on fewer contexts, because it takes long."""
     yield keeping.as_it_is("raw", lossless.RAW), False
     yield keeping.as_it_is("shuffle + zstd", lossless.NAME), False
-    for bits in (8, 4, 3):
+    for bits in BITS:
         yield keeping.coded("so many bits", f"int{bits}", Uniform(bits, keeping.features)), False
     for step in STEPS:
         yield keeping.coded("learned", f"learned {step:g}", _learned(keeping, groups, step * deviation)), False
@@ -154,23 +153,16 @@ def _control(loaded: LoadedModel, tokenizer: Any, place: Path, session: Session)
     return [bench.measure(point) for point in points]
 
 
-def _true_sizes(place: Path) -> Iterator[tuple[str, str, float]]:
-    """(shape, codec, times smaller) for 1,000 tokens of noise: what does not hang on what the numbers are."""
-    keys = Keys(HostIdentity.load(place))
+def _true_sizes() -> Iterator[tuple[str, str, float]]:
+    """(shape, codec, times smaller) for a chunk of noise: what does not hang on what the numbers are."""
     for level in levels.load("configs/levels.qwen.yaml").levels:
-        assert level.shape is not None
-        yield from _true_size(level.model, level.shape, keys)
-
-
-def _true_size(name: str, shape: Shape, keys: Keys) -> Iterator[tuple[str, str, float]]:
-    dim = shape.head_dim
-    rotary = Rotary(1e6 ** -(torch.arange(0, dim, 2) / dim), 1.0)
-    features = Features(rotary, torch.zeros(shape.layers, 2, shape.kv_heads, 1, dim), torch.bfloat16)
-    generator = torch.Generator().manual_seed(0)
-    data = torch.randn(shape.layers, 2, shape.kv_heads, CHUNK, dim, generator=generator).bfloat16()
-    for bits in (8, 4, 3):
-        packed = sum(map(len, Uniform(bits, features).encode(data, CHUNK)))
-        yield name, f"int{bits}", data.nbytes / packed
+        shape = level.shape
+        assert shape is not None
+        generator = torch.Generator().manual_seed(0)
+        data = torch.randn(shape.layers, 2, shape.kv_heads, CHUNK, shape.head_dim, generator=generator).bfloat16()
+        for bits in BITS:
+            packed = sum(map(len, Uniform(bits, random_weights.features(shape)).encode(data, CHUNK)))
+            yield level.model, f"int{bits}", data.nbytes / packed
 
 
 def _goals(found: Sequence[Measured], control: Sequence[Measured]) -> list[Goal]:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from nodes.model_worker.kv.chunkfile import Content, Keys, pack
 from nodes.model_worker.kv.codecs import lossless
-from nodes.model_worker.kv.codecs.codec import Codec, Codecs, sinks
+from nodes.model_worker.kv.codecs.codec import Codec, as_bytes, sinks
+from nodes.model_worker.kv.codecs.fit import through
 from nodes.model_worker.kv.codecs.learned import Learned
 from nodes.model_worker.kv.features import Features
 from nodes.model_worker.kv.pruning import recent
@@ -56,14 +57,17 @@ class Keeping:
         self._keys = keys
         self._scores: dict[tuple[str, tuple[int, ...]], Tensor] = {}
 
-    def file_bytes(self, given: Given, codecs: Codecs) -> int:
-        """Of all files of a context: headers, ids, signatures and seals counted in."""
+    def file_bytes(self, given: Given, codec: str, packed: Sequence[list[bytes]] | None = None) -> int:
+        """Of all files of a context: headers, ids, signatures and seals counted in.
+
+        `packed`: what a lossy codec made of each chunk.
+        """
         total = 0
-        for start in range(0, len(given.ids), CHUNK):
+        for number, start in enumerate(range(0, len(given.ids), CHUNK)):
             piece = given.data[..., start : start + CHUNK, :]
             content = Content(
                 fingerprint=self.loaded.fingerprint,
-                exactness="lossy" if codecs.loses else "cold",
+                exactness="cold" if packed is None else "lossy",
                 size=CHUNK,
                 dtype=self.loaded.state.dtype,
                 shape=list(piece.shape),
@@ -71,8 +75,8 @@ class Keeping:
                 ids=given.ids[start : start + CHUNK],
                 start=start,
                 model=self.loaded.folder.name,
-                layers=codecs.packed(piece, start),
-                codec=codecs.name,
+                layers=[as_bytes(layer) for layer in piece] if packed is None else packed[number],
+                codec=codec,
             )
             total += len(pack(self._keys, content, made_ns=1)[1])
         return total
@@ -81,20 +85,15 @@ class Keeping:
         """A lossless codec: all comes back."""
 
         def keep(given: Given) -> Kept:
-            return Kept(self._state(given, given.data), self.file_bytes(given, Codecs(file_name)))
+            return Kept(self._state(given, given.data), self.file_bytes(given, file_name))
 
         return Point("lossless", name, keep)
 
     def coded(self, family: str, name: str, codec: Codec) -> Point:
-        codecs = Codecs(codec.name, {codec.name: codec})
 
         def keep(given: Given) -> Kept:
-            found = []
-            for start in range(0, len(given.ids), CHUNK):
-                piece = given.data[..., start : start + CHUNK, :]
-                parts = codec.encode(piece, start)
-                found.append(torch.stack(list(codec.decode(parts, piece.shape[3], start))))
-            return Kept(self._state(given, torch.cat(found, dim=3)), self.file_bytes(given, codecs))
+            found, packed = through(codec, given.data, CHUNK)
+            return Kept(self._state(given, found), self.file_bytes(given, codec.name, packed))
 
         return Point(family, name, keep)
 
@@ -135,7 +134,7 @@ class Keeping:
     def _overhead(self, given: Given) -> int:
         """Bytes of a chunk's file beside the layers."""
         one = replace(given, ids=given.ids[:CHUNK], data=given.data[..., :CHUNK, :])
-        return self.file_bytes(one, Codecs(lossless.RAW)) - one.data.nbytes
+        return self.file_bytes(one, lossless.RAW) - one.data.nbytes
 
     def _chosen(self, scorer: str, given: Given, share: float) -> list[int]:
         room = round(share * len(given.ids))

@@ -14,7 +14,7 @@ import torch
 import zstandard
 from torch import Tensor, nn
 
-from nodes.model_worker.kv.codecs.codec import as_bytes, from_bytes, sinks
+from nodes.model_worker.kv.codecs.codec import pack_sinks, unpack_sinks
 from nodes.model_worker.kv.codecs.lossless import unpacked
 from nodes.model_worker.kv.features import Features
 
@@ -56,18 +56,16 @@ class TinyVae:
 
     @torch.no_grad()
     def encode(self, data: Tensor, start: int) -> list[bytes]:
-        exact = sinks(start, data.shape[3])
+        exact, first = pack_sinks(self._features, data, start)
         rows = self._features.rows(data[..., exact:, :], start + exact)
         latents = self._net.encode((rows - self._mean) / self._deviation).round().clamp(-MOST, MOST)
         plain = latents.T.contiguous().numpy().astype(np.int8).tobytes()
         packed = zstandard.ZstdCompressor(level=LEVEL).compress(plain)
-        return [as_bytes(data[..., :exact, :].to(self._features.dtype)), packed]
+        return [first, packed]
 
     @torch.no_grad()
     def decode(self, parts: Sequence[bytes], tokens: int, start: int) -> Iterator[Tensor]:
-        layers, _, heads, _, dim = self._features.bias.shape
-        exact = sinks(start, tokens)
-        first = from_bytes(parts[0], (layers, 2, heads, exact, dim), self._features.dtype).float()
+        exact, first = unpack_sinks(self._features, parts[0], tokens, start)
         count = tokens - exact
         latents = np.frombuffer(unpacked(parts[1], count * self._latents), dtype=np.int8).astype(np.float32)
         rows = self._net.decode(torch.from_numpy(latents).view(self._latents, count).T) * self._deviation + self._mean

@@ -61,6 +61,10 @@ class Simulated(Clock):
 
     now_ns = BEGIN_NS
 
+    def show(self, at_s: float) -> None:
+        """So long after the first day's beginning."""
+        self.now_ns = BEGIN_NS + round(at_s * 10**9)
+
     def wall_ns(self) -> int:
         return self.now_ns
 
@@ -112,19 +116,19 @@ class Nights:
 
     def offer(self, kept: Sequence[Keep], at_s: float) -> None:
         """Offer exchanges `at_s` into the first day."""
-        self._clock.now_ns = BEGIN_NS + round(at_s * 10**9)
+        self._clock.show(at_s)
         for keep in kept:
             self._collector.offer(keep, self._clock.now_ns)
             self._offered += 1
 
     def backlog(self, at_s: float) -> int:
         """Exchanges that a dream would learn from then, 0 where none would begin."""
-        self._clock.now_ns = BEGIN_NS + round(at_s * 10**9)
+        self._clock.show(at_s)
         return self._dreamer.backlog().examples
 
     def dream(self, ident: str, at_s: float, report: Callable[[str], None]) -> Night:
         """Dream then, if a dream is due. Raises SageError where it was stopped: the same call goes on with it."""
-        self._clock.now_ns = BEGIN_NS + round(at_s * 10**9)
+        self._clock.show(at_s)
         began = time.monotonic()
         completed = self._dream(ident, report)
         offered, self._offered = self._offered, 0

@@ -26,7 +26,7 @@ LENGTHS = (200, 500, 1000)
 TRUE_LENGTHS = (128, 256, 512, 1024)
 SHAPES = (("specialized", "tactical"), ("tactical", "sensory"))
 MAIN = "specialized → tactical"
-SOONER, LEAST, SURPRISE, SURPRISE_P90, RIGHT = 5.0, 1.25, 0.15, 0.5, 0.9
+SOONER, SURPRISE_P90 = 5.0, 0.5
 NAMES = (
     MAIN,
     "tactical → sensory",
@@ -98,9 +98,14 @@ def goals(found: Sequence[Measured], times: Sequence[Timed]) -> list[Goal]:
             target=SOONER,
             measured=round(min(long), 2) if long else None,
         ),
-        at_most("surprise", "normalised surprise, mean", target=SURPRISE, measured=_of(moved, "surprise")),
+        at_most("surprise", "normalised surprise, mean", target=report.PAYS_SURPRISE, measured=_of(moved, "surprise")),
         at_most("surprise-p90", "its p90", target=SURPRISE_P90, measured=_of(moved, "surprise_p90")),
-        at_least("right", "answers kept of those right by its own reading", target=RIGHT, measured=_of(moved, "right")),
+        at_least(
+            "right",
+            "answers kept of those right by its own reading",
+            target=report.PAYS_RIGHT,
+            measured=_of(moved, "right"),
+        ),
         at_least(
             "above",
             "the same less the best of no context, truncated context and summary",

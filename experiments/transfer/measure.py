@@ -10,12 +10,10 @@ import msgspec
 from experiments.reference.contexts import Ask, Probe
 from experiments.transfer.pairs import Pair
 from experiments.transfer.ways import Way
+from nodes.model_worker.kv.pruning.recent import SINKS
 from nodes.model_worker.reading import forward_all, read
 from nodes.model_worker.transfer.surprise import surprise
 from runtime.bench.statistics import median, percentile
-
-ALONE = 4
-"""Tokens of a context that even "no context" has: attention rests on them."""
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +40,7 @@ def measure(
 ) -> list[Measured]:
     sources = [read(pair.source, each.told) for each in (*probes, *asks)]
     native = [forward_all(pair.target, read(pair.target, probe.told), probe.rest) for probe in probes]
-    none = [forward_all(pair.target, read(pair.target, probe.told[:ALONE]), probe.rest) for probe in probes]
+    none = [forward_all(pair.target, read(pair.target, probe.told[:SINKS]), probe.rest) for probe in probes]
     found: list[Measured] = []
     own_s = 0.0
     for name, way in ways.items():

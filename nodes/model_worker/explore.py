@@ -148,7 +148,7 @@ def explorer(vault: Vault, level: Level, fingerprint: dict[str, str], kept: Mani
     """Read all of a conversation. Raises Unreadable, and the errors of loading."""
     model = loading.load(level)
     contents: list[Content] = [vault.read_chunk(chunk.address, fingerprint) for chunk in kept.line]
-    codecs = codecs_of(model, level.codec, vault.directory.with_name(FITS))
+    codecs = codecs_of(model, "lossless", vault.directory.with_name(FITS))
     state = torch.cat([codecs.tensor(content) for content in contents], dim=3)
     ids = [token for content in contents for token in content.ids]
     classes = [exactness(content.exactness) for content in contents for _ in content.ids]

@@ -6,12 +6,16 @@ from typing import Any
 import torch
 
 from nodes.model_worker import loading
+from nodes.model_worker.kv.features import Features
+from nodes.model_worker.kv.rotary import Rotary
 from nodes.model_worker.kv.shape import StateShape
 from nodes.model_worker.levels import Shape
 from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.tokenizer import ChatTokenizer
 
 CONTEXT = 32_768
+THETA = 1e6
+"""Base of the rotary embedding."""
 
 
 class _Numbers:
@@ -22,6 +26,13 @@ class _Numbers:
 
     def decode(self, ids: list[int], **_: Any) -> str:
         return "".join(f" {token}" for token in ids)
+
+
+def features(shape: Shape) -> Features:
+    """Of attention state of this shape, without biases; nothing is built for it."""
+    turning = THETA ** -(torch.arange(0, shape.head_dim, 2) / shape.head_dim)
+    bias = torch.zeros(shape.layers, 2, shape.kv_heads, 1, shape.head_dim)
+    return Features(Rotary(turning, 1.0), bias, torch.bfloat16)
 
 
 def build(shape: Shape, *, dtype: str, device: str, seed: int, chunk: int, threads: int = 1) -> LoadedModel:
@@ -38,7 +49,7 @@ def build(shape: Shape, *, dtype: str, device: str, seed: int, chunk: int, threa
         num_key_value_heads=shape.kv_heads,
         head_dim=shape.head_dim,
         max_position_embeddings=CONTEXT,
-        rope_parameters={"rope_type": "default", "rope_theta": 1e6},
+        rope_parameters={"rope_type": "default", "rope_theta": THETA},
         tie_word_embeddings=shape.tied,
         dtype=dtype,
     )

@@ -36,6 +36,12 @@ def nll_of(logits: Tensor, ids: Sequence[int]) -> float:
     return float(torch.nn.functional.cross_entropy(logits[:-1], wanted))
 
 
+def kl_of(p: Tensor, q: Tensor) -> Tensor:
+    """KL(p ‖ q) in nats [tokens], from logarithms of probabilities [tokens, vocab]."""
+    # A word that is impossible in both adds nothing, though the difference of its logarithms is none.
+    return torch.where(p.exp() == 0, 0.0, p.exp() * (p - q)).sum(-1)
+
+
 @dataclass(frozen=True)
 class Likeness:
     """Of what follows a context, said on top of another state than the model's own; over tokens."""
@@ -67,7 +73,7 @@ def likeness(own: Sequence[Tensor], other: Sequence[Tensor], ids: Iterable[Seque
         nll -= float(one[:-1].gather(1, following).sum())
         other_nll -= float(two[:-1].gather(1, following).sum())
         tokens += len(following)
-        kls.append((one.exp() * (one - two)).sum(-1))
+        kls.append(kl_of(one, two))
         agrees = one.argmax(-1) == two.argmax(-1)
         same.append(agrees.float())
         until.append(float(agrees.long().cumprod(0).sum()))

@@ -20,13 +20,14 @@ from torch import Tensor
 from nodes.model_worker.errors import ModelUnfit
 from nodes.model_worker.kv.features import Features
 from nodes.model_worker.kv.history import common_prefix
+from nodes.model_worker.kv.pruning.recent import SINKS
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.reading import forward_all, nll_of
 from nodes.model_worker.transfer.projector import Projector
 
-EXACT = 4
-"""Tokens at the beginning that are always the target's own: attention rests on them (Xiao et al. 2023)."""
+EXACT = SINKS
+"""Tokens at the beginning that are always the target's own: attention rests on them."""
 TAIL = 16
 """Tokens at the end that are always the target's own, at least."""
 

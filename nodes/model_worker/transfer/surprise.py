@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nodes.model_worker.reading import kl_of
+
 NOTHING = 1e-6
 """Nats. Where a context says less than this, whatever is made of it is as good."""
 
@@ -39,9 +41,9 @@ def surprise(native: Tensor, moved: Tensor, none: Tensor) -> Surprise:
             f"logits of {list(native.shape)}, {list(moved.shape)}, {list(none.shape)}: not the same tokens"
         )
     own, other, without = (each.float().log_softmax(-1) for each in (native, moved, none))
-    kl, kl_none = float(_kl(own, other).mean()), float(_kl(own, without).mean())
+    kl, kl_none = float(kl_of(own, other).mean()), float(kl_of(own, without).mean())
     middle = torch.logaddexp(own, other) - math.log(2)
-    js = (_kl(own, middle) + _kl(other, middle)) / 2 / math.log(2)
+    js = (kl_of(own, middle) + kl_of(other, middle)) / 2 / math.log(2)
     return Surprise(
         normalised=0.0 if kl <= NOTHING else min(1.0, kl / max(kl_none, NOTHING)),
         kl=kl,
@@ -49,8 +51,3 @@ def surprise(native: Tensor, moved: Tensor, none: Tensor) -> Surprise:
         js=float(js.mean()),
         disagreement=float((own.argmax(-1) != other.argmax(-1)).float().mean()),
     )
-
-
-def _kl(p: Tensor, q: Tensor) -> Tensor:
-    # A word that is impossible in both adds nothing, though the difference of its logarithms is none.
-    return torch.where(p.exp() == 0, 0.0, p.exp() * (p - q)).sum(-1)

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from nodes.model_worker.kv.chunkfile import Content, Unreadable
 from nodes.model_worker.kv.codecs import lossless
-
-SINKS = 4
-"""First tokens of a conversation that no codec touches: all others attend to them (Xiao et al. 2023)."""
+from nodes.model_worker.kv.features import Features
+from nodes.model_worker.kv.pruning.recent import SINKS
 
 
 class Codec(Protocol):
@@ -70,13 +69,25 @@ class Codecs:
 
 def plain(content: Content) -> Tensor:
     """The tensor of a chunk whose layers are numbers as they are."""
-    raw = np.frombuffer(bytearray(b"".join(content.layers)), dtype=np.uint8)
-    return torch.from_numpy(raw).view(getattr(torch, content.dtype)).view(content.shape)
+    return from_bytes(b"".join(content.layers), content.shape, getattr(torch, content.dtype))
 
 
 def sinks(start: int, tokens: int) -> int:
-    """How many of the first tokens of such a piece are kept as they are."""
+    """How many of the first tokens of such a piece are kept as they are: all others attend to them."""
     return max(0, min(tokens, SINKS - start))
+
+
+def pack_sinks(features: Features, data: Tensor, start: int) -> tuple[int, bytes]:
+    """How many of the first tokens stay as they are, and these."""
+    exact = sinks(start, data.shape[3])
+    return exact, as_bytes(data[..., :exact, :].to(features.dtype))
+
+
+def unpack_sinks(features: Features, part: bytes, tokens: int, start: int) -> tuple[int, Tensor]:
+    """The reverse: how many, and float32 [layers, 2, kv_heads, so many, head_dim]. Raises ValueError."""
+    layers, both, heads, _, dim = features.bias.shape
+    exact = sinks(start, tokens)
+    return exact, from_bytes(part, (layers, both, heads, exact, dim), features.dtype).float()
 
 
 def as_bytes(data: Tensor) -> bytes:

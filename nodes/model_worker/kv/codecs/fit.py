@@ -128,8 +128,9 @@ def measure(loaded: LoadedModel, codec: Codec, contexts: Sequence[Sequence[int]]
         told = len(ids) // 2
         state = read(loaded, ids[:told])
         data = state.piece(0, told)
-        kept, size = through(codec, data, chunk)
-        packed, exact = packed + size, exact + data.nbytes
+        kept, parts = through(codec, data, chunk)
+        packed += sum(len(part) for each in parts for part in each)
+        exact += data.nbytes
         again = AttentionState(loaded.state.layers, told, loaded.device)
         again.append(kept, ids[:told], cold=False)
         own.append(forward_all(loaded, state, ids[told:]))
@@ -139,12 +140,11 @@ def measure(loaded: LoadedModel, codec: Codec, contexts: Sequence[Sequence[int]]
     return Measured(step=step, smaller=exact / packed, kl=like.kl, excess_nll=like.excess, same=like.same)
 
 
-def through(codec: Codec, data: Tensor, chunk: int) -> tuple[Tensor, int]:
-    """State as it comes out again if it is kept in chunks of so many tokens, and the bytes of all parts."""
-    found, size = [], 0
+def through(codec: Codec, data: Tensor, chunk: int) -> tuple[Tensor, list[list[bytes]]]:
+    """State as it comes out again if it is kept in chunks of so many tokens, and each chunk's parts."""
+    found, packed = [], []
     for start in range(0, data.shape[3], chunk):
         piece = data[..., start : start + chunk, :]
-        parts = codec.encode(piece, start)
-        size += sum(map(len, parts))
-        found.append(torch.stack(list(codec.decode(parts, piece.shape[3], start))))
-    return torch.cat(found, dim=3).to(data.dtype), size
+        packed.append(codec.encode(piece, start))
+        found.append(torch.stack(list(codec.decode(packed[-1], piece.shape[3], start))))
+    return torch.cat(found, dim=3).to(data.dtype), packed

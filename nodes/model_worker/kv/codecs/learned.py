@@ -25,7 +25,7 @@ import zstandard
 from torch import Tensor
 
 from nodes.model_worker.errors import StateUnreadable
-from nodes.model_worker.kv.codecs.codec import as_bytes, check_finite, from_bytes, sinks
+from nodes.model_worker.kv.codecs.codec import as_bytes, check_finite, pack_sinks, unpack_sinks
 from nodes.model_worker.kv.codecs.lossless import shuffle, unpacked
 from nodes.model_worker.kv.features import Features
 from runtime.paths import private_directory, write_atomically
@@ -114,16 +114,14 @@ class Learned:
 
     def encode(self, data: Tensor, start: int) -> list[bytes]:
         check_finite(data)
-        exact = sinks(start, data.shape[3])
+        exact, first = pack_sinks(self._features, data, start)
         rows = self._features.rows(data[..., exact:, :], start + exact)
-        return [as_bytes(data[..., :exact, :].to(self._features.dtype)), *self.pack(rows)]
+        return [first, *self.pack(rows)]
 
     def decode(self, parts: Sequence[bytes], tokens: int, start: int) -> Iterator[Tensor]:
-        layers, _, heads, _, dim = self._features.bias.shape
-        exact = sinks(start, tokens)
         if len(parts) != len(self._fit.groups) + 1:
             raise ValueError(f"{len(parts)} parts instead of {len(self._fit.groups) + 1}")
-        first = from_bytes(parts[0], (layers, 2, heads, exact, dim), self._features.dtype).float()
+        exact, first = unpack_sinks(self._features, parts[0], tokens, start)
         number = 0
         for group, rows in zip(self._fit.groups, self.unpack(parts[1:], tokens - exact), strict=True):
             for layer in self._features.layers_of(rows, start + exact, group.first):

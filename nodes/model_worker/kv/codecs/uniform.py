@@ -15,7 +15,7 @@ import zstandard
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nodes.model_worker.kv.codecs.codec import as_bytes, check_finite, from_bytes, sinks
+from nodes.model_worker.kv.codecs.codec import as_bytes, check_finite, from_bytes, pack_sinks, unpack_sinks
 from nodes.model_worker.kv.codecs.lossless import unpacked
 from nodes.model_worker.kv.features import Features
 
@@ -38,8 +38,8 @@ class Uniform:
 
     def encode(self, data: Tensor, start: int) -> list[bytes]:
         check_finite(data)
-        exact = sinks(start, data.shape[3])
-        parts = [as_bytes(data[..., :exact, :].to(self._features.dtype))]
+        exact, first = pack_sinks(self._features, data, start)
+        parts = [first]
         rest = self._features.plain(data[..., exact:, :], start + exact)
         for layer in rest:
             keys, values = layer[0].transpose(-1, -2).contiguous(), layer[1].contiguous()
@@ -49,11 +49,10 @@ class Uniform:
 
     def decode(self, parts: Sequence[bytes], tokens: int, start: int) -> Iterator[Tensor]:
         layers, _, heads, _, dim = self._features.bias.shape
-        exact = sinks(start, tokens)
-        count = tokens - exact
         if len(parts) != layers + 1:
             raise ValueError(f"{len(parts)} parts instead of {layers + 1}")
-        first = from_bytes(parts[0], (layers, 2, heads, exact, dim), self._features.dtype).float()
+        exact, first = unpack_sinks(self._features, parts[0], tokens, start)
+        count = tokens - exact
         shapes = (heads, dim, count), (heads, count, dim)
         sizes = [_bytes(shape, self._bits) for shape in shapes]
         for number, part in enumerate(parts[1:]):

@@ -24,6 +24,7 @@ from nodes.model_worker.kv.pruning.attention import PIECE, attend, queries
 from nodes.model_worker.kv.rotary import Rotary
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.loading import LoadedModel
+from nodes.model_worker.reading import forward_all
 
 Scorer = Callable[[LoadedModel, Sequence[int]], Tensor]
 WINDOW = 32
@@ -70,10 +71,7 @@ def reconstruct(loaded: LoadedModel, ids: Sequence[int]) -> Tensor:
 def expected(loaded: LoadedModel, ids: Sequence[int]) -> Tensor:
     state, asked = _empty(loaded, ids), list[Tensor]()
     with queries(loaded.model, asked):
-        loaded.model(
-            input_ids=torch.tensor([list(ids)], device=loaded.device), past_key_values=state.cache, use_cache=True
-        )
-    state.computed(ids)
+        forward_all(loaded, state, ids)
     rotary, dim, heads = Rotary.of(loaded.model), loaded.state.head_dim, loaded.state.kv_heads
     # A turn by many different distances, on average: a matrix that shortens what turns fast.
     places = torch.arange(len(ids), len(ids) + AHEAD)

@@ -114,7 +114,7 @@ def test_speeds_and_sizes_are_told(loaded: LoadedModel, keeping: Keeping, tokeni
     fast = codec_speed(Uniform(8, keeping.features), context, CHUNK, rounds=1)
     assert fast.name == "int8"
     assert {one.name for one in format_speeds(context, rounds=1)} == {"pickle", "gzip(pickle)", "torch.save"}
-    sizes = {(shape, codec): smaller for shape, codec, smaller in _true_sizes(tmp_path)}
+    sizes = {(shape, codec): smaller for shape, codec, smaller in _true_sizes()}
     assert all(1.8 < smaller < 2.4 for (_, codec), smaller in sizes.items() if codec == "int8")
     assert all(3.2 < smaller < 4.8 for (_, codec), smaller in sizes.items() if codec == "int4")
 
