@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from random import Random
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from experiments.reference import lengths
 from experiments.reference.batches import chatml
-from experiments.reference.conversation import Size, conversation
-from experiments.reference.curriculum import ASIDES, USER, Message, answer_to, draw, exchange, telling_of
-from experiments.reference.diet import DIETS, mix
-from experiments.reference.lengths import FACTS, sizer
+from experiments.reference.curriculum import Message, Question
 from experiments.reference.skills import SKILLS
 from experiments.reference.split import Split, seeded
-from experiments.reference.tokenizer import CONTEXT
 from experiments.reference.verifiers import right
-from experiments.reference.wording import Style, question
 from nodes.model_worker.kv.state import AttentionState
 from nodes.model_worker.loading import LoadedModel
 from nodes.model_worker.reading import forward_all
@@ -53,11 +48,7 @@ class Ask:
 
 def conversations(tokenizer: Any, count: int, seed: int, split: Split = Split.HELD_OUT) -> Iterator[list[Message]]:
     """As long as the model can hold."""
-    for number in range(count):
-        random = seeded(f"codec/{split}/{seed}/{number}")
-        yield conversation(
-            random, DIETS["specialized"], replace(mix(1.0), copying=0.0), CONTEXT - 16, sizer(tokenizer), split
-        )
+    return lengths.conversations(tokenizer, count, f"codec/{split}/{seed}", split)
 
 
 def ids_of(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
@@ -81,45 +72,21 @@ def asks(loaded: LoadedModel, tokenizer: Any, length: int, each: int, seed: int)
     for depth in DEPTHS:
         random = seeded(f"codec/asks/{length}/{depth}/{seed}")
         for _ in range(each):
-            messages, wanted = _question(random, length, depth, sizer(tokenizer))
-            if (ask := _asked(loaded, tokenizer, messages, wanted, depth)) is not None:
+            question = lengths.distant(random, length, lengths.sizer(tokenizer), depth)
+            if (ask := _asked(loaded, tokenizer, question, depth)) is not None:
                 found.append(ask)
     return found
 
 
-def _question(random: Random, length: int, depth: float, size: Size) -> tuple[list[Message], str]:
-    """Asides, facts, asides, and a question about one of the facts; the answer."""
-    skill, style = SKILLS["recall_place"], random.choice(tuple(Style))
-    template, problem = draw(random, skill, FACTS, Split.HELD_OUT)
-    asked = Message(USER, question(random, template, problem.slots, style))
-    telling = telling_of(random, problem.facts, style)
-    asides: list[list[Message]] = []
-    room = length - sum(map(size, [*telling, asked]))
-    while True:
-        aside = exchange(random, SKILLS[random.choice(ASIDES)], 1, Split.HELD_OUT, style)
-        room -= sum(map(size, aside))
-        if room < 0:
-            break
-        asides.append(aside)
-    before = round(depth * len(asides))
-    messages = [
-        *(message for aside in asides[:before] for message in aside),
-        *telling,
-        *(message for aside in asides[before:] for message in aside),
-        asked,
-    ]
-    return messages, answer_to(skill, problem)
-
-
-def _asked(loaded: LoadedModel, tokenizer: Any, messages: Sequence[Message], wanted: str, depth: float) -> Ask | None:
-    chat = [asdict(message) for message in messages]
+def _asked(loaded: LoadedModel, tokenizer: Any, question: Question, depth: float) -> Ask | None:
+    chat = [asdict(message) for message in question.messages]
     ids: list[int] = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
     state = AttentionState(loaded.state.layers, len(ids), loaded.device)
     logits = forward_all(loaded, state, ids)
     said = [int(logits[-1].argmax())]
     while said[-1] not in loaded.stop_ids and len(said) < LONGEST:
         said.append(int(forward_all(loaded, state, said[-1:])[-1].argmax()))
-    if not right(SKILLS["recall_place"], loaded.tokenizer.decode(said), wanted):
+    if not right(SKILLS[question.skill], loaded.tokenizer.decode(said), question.answer):
         return None
     told = len(ids) - TAIL
     return Ask(ids[:told], [*ids[told:], *said[:-1]], said, depth)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -35,7 +36,7 @@ def over_length(folder: Path, count: int, seed: int, report: Callable[[str], Non
     return found
 
 
-def perplexity(model: Any, tokenizer: Any, conversations: int, seed: int) -> dict[str, float]:
+def perplexity(model: Any, tokenizer: Any, count: int, seed: int) -> dict[str, float]:
     """Of the tokens of right answers in held-out conversations of 2,048 tokens, by position: `256` is 256 to 511.
 
     Every size reads the same conversations, those of the largest one's diet.
@@ -43,7 +44,7 @@ def perplexity(model: Any, tokenizer: Any, conversations: int, seed: int) -> dic
     import torch
 
     sums = [[0.0, 0] for _ in range(CONTEXT // BIN)]
-    for messages in _conversations(tokenizer, conversations, seed):
+    for messages in conversations(tokenizer, count, f"lengths/{seed}"):
         ids, weights = _laid_out(tokenizer, messages)
         with torch.inference_mode():
             logits = model(input_ids=torch.tensor([ids[:-1]]), use_cache=False).logits[0].float()
@@ -55,11 +56,12 @@ def perplexity(model: Any, tokenizer: Any, conversations: int, seed: int) -> dic
     return {str(n * BIN): round(math.exp(total / count), 4) for n, (total, count) in enumerate(sums) if count}
 
 
-def _conversations(tokenizer: Any, count: int, seed: int) -> Iterator[list[Message]]:
+def conversations(tokenizer: Any, count: int, name: str, split: Split = Split.HELD_OUT) -> Iterator[list[Message]]:
+    """As long as the models can hold, by the diet of the largest; drawn by `name`."""
     for number in range(count):
-        random = seeded(f"lengths/{seed}/{number}")
+        random = seeded(f"{name}/{number}")
         yield conversation(
-            random, DIETS["specialized"], replace(mix(1.0), copying=0.0), CONTEXT - 16, sizer(tokenizer), Split.HELD_OUT
+            random, DIETS["specialized"], replace(mix(1.0), copying=0.0), CONTEXT - 16, sizer(tokenizer), split
         )
 
 
@@ -84,28 +86,32 @@ def recall(model: Any, tokenizer: Any, length: int, count: int, seed: int) -> fl
 def distant_questions(length: int, count: int, seed: int, size: Size) -> list[Question]:
     """Held-out questions about a place, each at the end of about `length` tokens, the facts at their beginning."""
     random = seeded(f"distant/{length}/{seed}")
-    return [_distant(random, length, size) for _ in range(count)]
+    return [distant(random, length - _ANSWER_ROOM, size) for _ in range(count)]
 
 
-def _distant(random: Random, length: int, size: Size) -> Question:
+def distant(random: Random, room: int, size: Size, depth: float = 0.0) -> Question:
+    """One such question within `room` tokens; `depth`: 0..1, how far into the other talk the facts are told."""
     skill = SKILLS["recall_place"]
     style = random.choice(tuple(Style))
     template, problem = draw(random, skill, FACTS, Split.HELD_OUT)
     asked = Message(USER, question(random, template, problem.slots, style))
-    messages = telling_of(random, problem.facts, style)
-    room = length - _ANSWER_ROOM - sum(map(size, [*messages, asked]))
+    telling = telling_of(random, problem.facts, style)
+    room -= sum(map(size, [*telling, asked]))
+    asides: list[list[Message]] = []
     while True:
         aside = exchange(random, SKILLS[random.choice(ASIDES)], 1, Split.HELD_OUT, style)
         room -= sum(map(size, aside))
         if room < 0:
             break
-        messages += aside
+        asides.append(aside)
+    before = round(depth * len(asides))
+    talk = [*asides[:before], telling, *asides[before:]]
     return Question(
         skill.name,
         FACTS,
         template.id,
         skill.content_id(template, problem),
-        (*messages, asked),
+        (*chain.from_iterable(talk), asked),
         answer_to(skill, problem),
     )
 

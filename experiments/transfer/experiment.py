@@ -66,9 +66,9 @@ def run(session: Session, wanted: Sequence[str], *, shapes: bool) -> Outcome:
             progress.advance(1, f"{pair.name}, {length} tokens")
     times: list[Timed] = []
     for source, target in SHAPES if shapes else ():
-        for length in TRUE_LENGTHS:
-            times += timed(source, target, length, (None, RANK), rounds=1 if few else 3)
-            progress.advance(1, f"true shapes, {source} → {target}, {length} tokens")
+        for rows_of in timed(source, target, TRUE_LENGTHS, (None, RANK), rounds=1 if few else 3):
+            times += rows_of
+            progress.advance(1, f"true shapes, {source} → {target}, {rows_of[0].length} tokens")
     session.file("transfer.svg", report.picture(found))
     if times:
         session.file("break-even.svg", report.break_even(times))
