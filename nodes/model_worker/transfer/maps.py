@@ -9,9 +9,9 @@ import msgspec
 import torch
 from torch import Tensor
 
+from nodes.model_worker import fitfile
 from nodes.model_worker.errors import StateUnreadable
 from nodes.model_worker.transfer.projector import Part, Projector
-from runtime.paths import private_directory, write_atomically
 
 FOLDER = "transfer"
 SUFFIX = ".safetensors"
@@ -45,33 +45,24 @@ def path_of(state_dir: Path, source: str, target: str) -> Path:
 
 
 def save(path: Path, projector: Projector, card: Card) -> None:
-    from safetensors.torch import save as packed
-
     tensors: dict[str, Tensor] = {"mean": projector.mean, "offset": projector.offset}
     for number, part in enumerate(projector.parts):
         tensors[f"{number}.columns"] = torch.tensor([part.columns.start, part.columns.stop])
         for name in ("sees", "left", "right"):
             if (tensor := getattr(part, name)) is not None:
                 tensors[f"{number}.{name}"] = tensor.contiguous()
-    private_directory(path.parent)
-    write_atomically(path, packed(tensors, metadata={"card": msgspec.json.encode(card).decode()}))
+    fitfile.save(path, tensors, card)
 
 
 def load(path: Path) -> tuple[Projector, Card]:
     """Raises FileNotFoundError, and StateUnreadable for a file that is no map."""
-    from safetensors import SafetensorError, safe_open
+    return fitfile.load(path, Card, _projector, what="map of attention state", remedy="remove it and fit it anew")
 
-    try:
-        with safe_open(path, framework="pt") as file:
-            card = msgspec.json.decode((file.metadata() or {}).get("card", "null"), type=Card)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-        count = sum(name.endswith(".columns") for name in tensors)
-        parts = tuple(_part(tensors, number) for number in range(count))
-        return Projector(tensors["mean"], tensors["offset"], parts), card
-    except (SafetensorError, msgspec.MsgspecError, KeyError, ValueError) as error:
-        raise StateUnreadable(
-            f"is no map of attention state: {error}", place=str(path), remedy="remove it and fit it anew"
-        ) from error
+
+def _projector(tensors: fitfile.Tensors) -> Projector:
+    count = sum(name.endswith(".columns") for name in tensors)
+    parts = tuple(_part(tensors, number) for number in range(count))
+    return Projector(tensors["mean"], tensors["offset"], parts)
 
 
 def cards(state_dir: Path) -> dict[Path, Card | str]:

@@ -24,11 +24,11 @@ import torch
 import zstandard
 from torch import Tensor
 
+from nodes.model_worker import fitfile
 from nodes.model_worker.errors import StateUnreadable
 from nodes.model_worker.kv.codecs.codec import as_bytes, check_finite, pack_sinks, unpack_sinks
 from nodes.model_worker.kv.codecs.lossless import shuffle, unpacked
 from nodes.model_worker.kv.features import Features
-from runtime.paths import private_directory, write_atomically
 
 FOLDER, SUFFIX = "codec", ".safetensors"
 """Fits lie in this folder of the state directory."""
@@ -176,31 +176,23 @@ def path_of(folder: Path, config: str) -> Path:
 
 
 def save(path: Path, fit: Fit, card: Card) -> None:
-    from safetensors.torch import save as packed
-
     tensors = {"step": torch.tensor([fit.step], dtype=torch.float64)}
     for number, group in enumerate(fit.groups):
         tensors[f"{number}.first"] = torch.tensor([group.first])
         tensors[f"{number}.mean"] = group.mean
         tensors[f"{number}.basis"] = group.basis.contiguous()
-    private_directory(path.parent)
-    write_atomically(path, packed(tensors, metadata={"card": msgspec.json.encode(card).decode()}))
+    fitfile.save(path, tensors, card)
 
 
 def load(path: Path) -> tuple[Fit, Card]:
     """Raises FileNotFoundError, and StateUnreadable for a file that is no fit."""
-    from safetensors import SafetensorError, safe_open
+    remedy = "remove it and fit it anew: sage kv fit LEVEL"
+    return fitfile.load(path, Card, _fit, what="fit of a codec", remedy=remedy)
 
-    try:
-        with safe_open(path, framework="pt") as file:
-            card = msgspec.json.decode((file.metadata() or {}).get("card", "null"), type=Card)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-        groups = tuple(
-            Group(int(tensors[f"{number}.first"]), tensors[f"{number}.mean"], tensors[f"{number}.basis"])
-            for number in range(sum(name.endswith(".basis") for name in tensors))
-        )
-        return Fit(groups, float(tensors["step"])), card
-    except (SafetensorError, msgspec.MsgspecError, KeyError, ValueError) as error:
-        raise StateUnreadable(
-            f"is no fit of a codec: {error}", place=str(path), remedy="remove it and fit it anew: sage kv fit LEVEL"
-        ) from error
+
+def _fit(tensors: fitfile.Tensors) -> Fit:
+    groups = tuple(
+        Group(int(tensors[f"{number}.first"]), tensors[f"{number}.mean"], tensors[f"{number}.basis"])
+        for number in range(sum(name.endswith(".basis") for name in tensors))
+    )
+    return Fit(groups, float(tensors["step"]))
